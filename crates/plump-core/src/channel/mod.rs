@@ -1,0 +1,60 @@
+//! A channel carries bytes both ways between two processes, in order, and says when to wake whom.
+//! Frames do not know which kind they travel over; `tests/channel_conformance.rs` runs one suite over all.
+
+use std::io;
+
+/// Which kind of channel carries the calls of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// A pair of OS pipes.
+    Pipe,
+    /// A pair of rings in shared memory.
+    Ring,
+}
+
+/// Who sleeps while a channel is silent, so that the other side knows which bell to ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sleeper {
+    /// The process's I/O thread, woken through its reactor.
+    IoThread,
+    /// The JavaScript thread inside a blocking `call()`, woken through the channel's own caller bell where it
+    /// has one, through the I/O thread otherwise.
+    Caller,
+}
+
+/// The contract of every channel.
+///
+/// Ownership: one value per side, used under the lock of that side's state, so never by two threads at once.
+/// Order: bytes arrive in the order in which they were accepted, none lost or doubled.
+/// Failure: an error other than `WouldBlock` is final, as is the end (`Ok(0)` from `try_read`); bytes that the other
+/// side had written before it died are still read first.
+pub trait Channel: Send {
+    /// Reads what there is, at most `into.len()` bytes (> 0), without waiting. `Ok(0)` is the end of the channel.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is nothing now; anything else is final.
+    fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes as much of `from` as fits, without waiting, and wakes the other side if it sleeps.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing fits now (the side's I/O thread is woken when it does); `BrokenPipe` when nobody will read.
+    fn try_write(&mut self, from: &[u8]) -> io::Result<usize>;
+
+    /// Whether a read would give something, as far as can be told without a system call. A pipe can't tell: `true`.
+    fn may_have_bytes(&self) -> bool;
+
+    /// Announces that this side stops watching and `who` goes to sleep. `false`: bytes arrived meanwhile, do not sleep.
+    fn sleep(&mut self, who: Sleeper) -> bool;
+
+    /// Announces that this side watches again; the other side need not ring.
+    fn watch(&mut self);
+
+    /// Whether watching for an answer can be worth it: the other side was last seen on another CPU. A channel that
+    /// can't tell says `true`.
+    fn peer_on_other_cpu(&self) -> bool;
+
+    /// Which kind it is, for the stats.
+    fn kind(&self) -> ChannelKind;
+}

@@ -1,0 +1,150 @@
+//! The one frame format of every channel. `protocol/README.md` has the byte table, `protocol/vectors.json`
+//! the vectors that both languages run.
+
+use std::fmt;
+
+/// Bytes of a frame's header.
+pub const HEADER_BYTES: usize = 24;
+
+/// The largest body of one frame, bytes. A larger payload is sent in parts, so that a small frame never waits
+/// longer than one part of a large one.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The payload goes on in `Chunk` frames; the body begins with the total payload length as `u64`.
+pub const FLAG_MORE: u8 = 1;
+
+/// What a frame says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum FrameKind {
+    /// Host to worker: run a command. `a` = command number, `b` = milliseconds left of its deadline, 0 for none.
+    Call = 1,
+    /// Worker to host: what a handler returned. `a` = time it ran, microseconds.
+    Result = 2,
+    /// Worker to host: what a handler threw. `a` = time it ran, microseconds.
+    Thrown = 3,
+    /// Either way: the next part of a payload whose first frame had `FLAG_MORE`.
+    Chunk = 4,
+    /// Worker to host: how many of the calls sent so far have begun (`call` = count since the link was made).
+    Started = 5,
+    /// Worker to host: the call could not be run or answered; `a` = number of the error kind, body = its detail as UTF-8.
+    Refused = 6,
+    /// Control pipe, either way: a control message (bincode).
+    Control = 16,
+    /// Control pipe, either way: an event of the bus.
+    Event = 17,
+}
+
+impl FrameKind {
+    /// All kinds, with their names in the protocol's table.
+    pub const ALL: &'static [FrameKind] = &[
+        Self::Call,
+        Self::Result,
+        Self::Thrown,
+        Self::Chunk,
+        Self::Started,
+        Self::Refused,
+        Self::Control,
+        Self::Event,
+    ];
+
+    /// The kind of a byte, if it is one.
+    #[must_use]
+    pub fn from_byte(byte: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| *kind as u8 == byte)
+    }
+}
+
+/// A frame's header: 24 bytes, little-endian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the frame says.
+    pub kind: FrameKind,
+    /// `FLAG_MORE` or 0.
+    pub flags: u8,
+    /// Bytes of body that follow.
+    pub size: u32,
+    /// The call (or event) that the frame belongs to.
+    pub call: u64,
+    /// First word, by kind.
+    pub a: u32,
+    /// Second word, by kind.
+    pub b: u32,
+}
+
+/// Why a header was refused: always the end of the link it came over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// No such kind.
+    UnknownKind(u8),
+    /// A flag that does not exist, or stands on a kind that can't have it.
+    UnknownFlags(u8),
+    /// A reserved byte is not zero.
+    Reserved,
+    /// A body above `MAX_BODY_BYTES`.
+    TooLarge(u32),
+    /// A first frame with `FLAG_MORE` whose body is too short for the total.
+    Truncated,
+}
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownKind(kind) => write!(f, "unknown frame kind {kind}"),
+            Self::UnknownFlags(flags) => write!(f, "unknown frame flags {flags:#04x}"),
+            Self::Reserved => write!(f, "reserved bytes of a frame are not zero"),
+            Self::TooLarge(size) => write!(f, "frame body of {size} bytes, at most {MAX_BODY_BYTES} are allowed"),
+            Self::Truncated => write!(f, "first frame of a long payload without its total length"),
+        }
+    }
+}
+
+impl std::error::Error for FrameError {}
+
+impl Header {
+    /// The header of a frame whose payload is complete in it.
+    #[must_use]
+    pub fn new(kind: FrameKind, call: u64, a: u32, b: u32) -> Self {
+        Self { kind, flags: 0, size: 0, call, a, b }
+    }
+
+    /// Writes the header.
+    #[must_use]
+    pub fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[0..4].copy_from_slice(&self.size.to_le_bytes());
+        bytes[4] = self.kind as u8;
+        bytes[5] = self.flags;
+        bytes[8..16].copy_from_slice(&self.call.to_le_bytes());
+        bytes[16..20].copy_from_slice(&self.a.to_le_bytes());
+        bytes[20..24].copy_from_slice(&self.b.to_le_bytes());
+        bytes
+    }
+
+    /// Reads and checks a header.
+    ///
+    /// # Errors
+    /// `FrameError` for anything that this version of the protocol does not know.
+    pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, FrameError> {
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let size = word(0);
+        let kind = FrameKind::from_byte(bytes[4]).ok_or(FrameError::UnknownKind(bytes[4]))?;
+        let flags = bytes[5];
+        let may_be_long =
+            matches!(kind, FrameKind::Call | FrameKind::Result | FrameKind::Thrown | FrameKind::Event);
+        if flags & !FLAG_MORE != 0 || (flags != 0 && !may_be_long) {
+            return Err(FrameError::UnknownFlags(flags));
+        }
+        if bytes[6] != 0 || bytes[7] != 0 {
+            return Err(FrameError::Reserved);
+        }
+        if size as usize > MAX_BODY_BYTES {
+            return Err(FrameError::TooLarge(size));
+        }
+        if flags == FLAG_MORE && size < 8 {
+            return Err(FrameError::Truncated);
+        }
+        let call = u64::from(word(8)) | u64::from(word(12)) << 32;
+        Ok(Self { kind, flags, size, call, a: word(16), b: word(20) })
+    }
+}
