@@ -1,0 +1,265 @@
+// The one importer of native/: what the Rust half offers to this JavaScript environment, and the words through which
+// both halves speak on the hot path.
+//
+// A napi call whose arguments are converted costs some 240 ns, one without arguments 20. So the functions of the hot
+// path take none: JavaScript writes numbers into `words`, bytes into `outgoing`, and calls; Rust answers in `words`
+// and `incoming`. All three are memory that JavaScript made, so V8 never sees memory that another process can write.
+
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import packageRoot from '../package-root.cjs'
+
+/** Indexes into `words` (a `Uint32Array`). Input words are read by Rust during the call that is named, output words are written by it. */
+export const WORD = {
+  /** in `submit`, `wait`: id of the pool. */
+  pool: 0,
+  /** in `submit`: number of the command, from `commandNumber`. */
+  command: 1,
+  /** in `submit`, `answer`, `publish`, …: how many bytes of `outgoing` make the payload. */
+  length: 2,
+  /** in `submit`: milliseconds until the call times out, 0 for never (at most 2^32 - 1). */
+  timeoutMs: 3,
+  /** in `submit`: 1 when `wait` follows: the answer is then handed out by `wait` alone, never by `drain`. */
+  blocking: 4,
+  /** in `wait`: slot of the call; out of `submit`: slot of the call just made. */
+  slot: 5,
+  /** in `drain`: microseconds that Rust may watch for something to come before it goes to sleep; 0 = only look, and stay awake; 0xffffffff = go to sleep at once if there is nothing. */
+  watchUs: 6,
+  /** in `answer`: the call's id, low and high half. */
+  callLow: 7,
+  callHigh: 8,
+  /** in `answer`: ANSWER.result, .thrown or .refused. */
+  answerKind: 9,
+  /** in `answer`: microseconds the handler ran; for ANSWER.refused: number of the error kind. */
+  runUs: 10,
+  /** in `answer`, `drain`: how many calls this worker has begun since it opened its link, modulo 2^32. */
+  begun: 11,
+  /** in `answer`: 1 = more answers follow at once, the bytes may be kept back until `drain` or `flush` (only pipes do so). */
+  hold: 12,
+  /** in `publish`, `take`, `poll`: id of the queue, from `busOpen`. */
+  queue: 13,
+  /** in `take`, `poll`: milliseconds to wait, 0 = only look, 0xffffffff = for ever. */
+  waitMs: 14,
+  /** out of every hot function: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
+  status: 16,
+  /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
+  count: 17,
+  /** out of `drain`: 1 = more waits, call again; the table or `incoming` was full. */
+  more: 18,
+  /** out of `drain`: 1 = Rust has gone to sleep and will call `wake` when something comes; 0 = it watches as long as JavaScript keeps calling `drain`. */
+  asleep: 19,
+  /** out of `drain`: how many calls of this environment are in flight (queued or with a worker). */
+  inFlight: 20,
+  /** where the table of entries begins; each entry has ENTRY.words words. */
+  table: 64,
+} as const
+
+/** How many words `words` has: the fixed ones and a table of 1,000 entries. */
+export const WORDS = 64 + 1000 * 8
+
+/** Layout of one entry of the table. */
+export const ENTRY = {
+  words: 8,
+  /** One of KIND. */
+  kind: 0,
+  /** settled: the slot. call: low half of the call's id. event: id of the queue. pool: id of the pool. */
+  id: 1,
+  /** Where its bytes begin in `incoming`, or LARGE: get them by `takeLarge(word 7)`. */
+  offset: 2,
+  /** How many bytes. */
+  length: 3,
+  /** settled: microseconds it ran. call: the command's number (index into what `linkReady`/`linkCommands` announced). */
+  a: 4,
+  /** call: high half of the call's id. */
+  b: 5,
+  /** call: milliseconds left of its deadline, 0 = none. */
+  c: 6,
+  /** token of large bytes. */
+  token: 7,
+} as const
+
+/** In ENTRY.offset: the bytes are too many for `incoming`. */
+export const LARGE = 0xffffffff
+
+/** Kinds of entries. */
+export const KIND = {
+  /** host: the handler's result, in the instance's codec. */
+  result: 1,
+  /** host: what the handler threw, in the built-in form. */
+  thrown: 2,
+  /** host: a failure that Rust decided; see Failure. */
+  failed: 3,
+  /** worker: run a command. */
+  call: 4,
+  /** worker: the call with this id is no longer waited for. Its handler may have begun. */
+  cancel: 5,
+  /** both: an event of the bus for a queue that listens. */
+  event: 6,
+  /** host: something happened to a pool; see PoolEvent (JSON). */
+  pool: 7,
+  /** worker: finish what has begun, begin nothing new, then call `linkEnd`. */
+  shutdown: 8,
+} as const
+
+/** In WORD.answerKind. */
+export const ANSWER = { result: 2, thrown: 3, refused: 6 } as const
+
+/** In WORD.status, beside the numbers of error kinds. */
+export const STATUS = {
+  /** `wait`, `take`, `poll`: nothing yet; call again. Comes every 100 ms or so, so that a thread that is being terminated ends. */
+  again: 0x10000,
+  /** `take`, `poll`: the time is over. */
+  timeout: 0x10001,
+} as const
+
+/**
+ * The bytes of a KIND.failed entry: `u32` length of the JSON (little-endian), the JSON, then, if the failure has a
+ * cause that a worker reported, that cause as `encodeThrown` made it in the worker.
+ */
+export interface Failure {
+  /** Number of the error kind (see generated/codes.ts). */
+  kind: number
+  /** One sentence of detail, already in the user's words. */
+  message: string
+  pid?: number
+  exitCode?: number
+  signal?: string
+  /** Last 4 KiB of the worker's stderr. */
+  stderr?: string
+  /** Name of the command. */
+  command?: string
+  /** Milliseconds given, for timeouts. */
+  timeoutMs?: number
+}
+
+/** The JSON of a KIND.pool entry. For `failed`, the entry's bytes have the form of KIND.failed with `{ event: 'failed', ...Failure }`. */
+export type PoolEvent =
+  /** A worker is ready; the first one makes the pool ready. `commands` = all names known so far. */
+  | { event: 'ready'; pid: number; commands: string[] }
+  /** Names registered after the worker was ready. */
+  | { event: 'commands'; commands: string[] }
+  /** A start failed: `ready()` rejects; queued calls have been rejected by entries of their own. */
+  | ({ event: 'failed' } & Failure)
+  /** A worker ended. */
+  | { event: 'exit'; pid: number; exitCode?: number; signal?: string; expected: boolean }
+  /** The pool is closed: every call has settled, every worker is gone. */
+  | { event: 'closed' }
+
+/** What `poolOpen` takes, as JSON. */
+export interface PoolOptions {
+  /** Absolute path of the executable. */
+  program: string
+  args: string[]
+  /** The complete environment. */
+  env: [string, string][]
+  cwd: string | null
+  name: string
+  workers: number
+  channel: 'auto' | 'pipe' | 'ring'
+  /** How many handlers may interleave in one worker. */
+  concurrency: number
+  startTimeoutMs: number
+  heartbeatMs: number
+  heartbeatTimeoutMs: number
+  maxPayloadBytes: number
+  maxQueue: number
+  maxQueueBytes: number
+  spinUs: number
+  /** Version of this package; compared with the worker's. */
+  version: string
+  /** JSON for the worker's TypeScript half; Rust hands it over unread. */
+  welcome: string
+}
+
+/** Entries for `spawn` of a worker of the user's own. */
+export interface NativeLink {
+  /** Descriptors to put at the places 3, 4, … of `stdio`. They are closed here by `linkHanded(pool, link)`. */
+  descriptors: number[]
+  /** Value of the variable PLUMP_IPC_LINK for that process. */
+  value: string
+  link: number
+}
+
+/** The native half, one per JavaScript environment. */
+export interface Binding {
+  // --- set-up -------------------------------------------------------------------------------------------------
+  /** Once per environment. `wake` is called from the event loop when Rust was asleep and something came. */
+  open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void): void
+  /** The outgoing buffer was replaced by a larger or smaller one. */
+  attachOutgoing(outgoing: Uint8Array): void
+  /** Keeps the event loop alive, or no longer. */
+  hold(alive: boolean): void
+  /** How many CPUs this process may use (affinity). */
+  availableCpus(): number
+  /** Text of what the core logs under NODE_DEBUG=plump-ipc goes to stderr from Rust. */
+  setDebug(on: boolean): void
+
+  // --- host ---------------------------------------------------------------------------------------------------
+  /** Makes a pool and begins to start its workers; returns at once. Throws a string `ERR_PLUMP_…: message`-shaped Error only for limits. */
+  poolOpen(options: string): number
+  /** Number of a command name in this pool; names are numbers from then on. */
+  commandNumber(pool: number, name: string): number
+  /** Starts the orderly end. A KIND.pool `closed` entry follows. Idempotent. */
+  poolClose(pool: number, graceMs: number): void
+  /** JSON: workers (pid, state, calls, channel …), queue, in flight. */
+  poolStats(pool: number): string
+  /** A link for a process that the user starts. */
+  poolLink(pool: number): NativeLink
+  /** The descriptors of that link were inherited; closes them here. */
+  linkHanded(pool: number, link: number): void
+
+  // --- worker -------------------------------------------------------------------------------------------------
+  /** Opens the link named by the value of PLUMP_IPC_LINK, says hello with `version`, waits (blocking, at most 30 s) for the host's welcome and returns it. Throws when the link is not usable. */
+  linkOpen(value: string, version: string): string
+  /** The module is loaded: these are its commands, in the order of their numbers. */
+  linkReady(commands: string[]): void
+  /** Commands registered later; they get the next numbers. */
+  linkCommands(commands: string[]): void
+  /** The module failed to load: `outgoing[0..length]` is the error in built-in form (`encodeThrown`). Blocks until it is written (bounded). */
+  linkFailed(length: number): void
+  /** This process is about to end by an uncaught error or `process.exit()`: `outgoing[0..length]` is the cause in built-in form. Everything answered so far is flushed (bounded). */
+  linkLastWords(length: number): void
+  /** After KIND.shutdown: everything that had begun is answered; flushes and closes the link. */
+  linkEnd(): void
+
+  // --- bus ----------------------------------------------------------------------------------------------------
+  /** Opens a queue of that name in this environment, holding at most `capacity` events (drop-oldest); it collects from now on. */
+  busOpen(name: string, capacity: number): number
+  /** Whether its events come as KIND.event entries of `drain` (true) or wait for `take` and `poll` (false, at first). What has been collected comes as entries then. */
+  busListen(queue: number, listening: boolean): void
+  busClose(queue: number): void
+  /** JSON: { published, received, dropped }. */
+  busStats(queue: number): string
+  /** Whether any live worker (or the host of this worker) could publish. */
+  busHasPeers(): boolean
+
+  // --- hot path: no arguments, no result, everything through `words` -------------------------------------------
+  /** Makes a call from outgoing[0..length]. Out: status, slot. */
+  submit(): void
+  /** The same with large binary parts that follow, each at the next multiple of 8. */
+  submitWith(segments: Uint8Array[]): void
+  /** Blocks until the call in `slot` has settled (count = 1, the entry is the first of the table) or STATUS.again. */
+  wait(): void
+  /** Takes in everything there is: fills the table. */
+  drain(): void
+  /** Worker: answers a call from outgoing[0..length]. */
+  answer(): void
+  answerWith(segments: Uint8Array[]): void
+  /** Sends what `hold` kept back. */
+  flush(): void
+  /** Publishes outgoing[0..length] on `queue` to every other process of the family. */
+  publish(): void
+  publishWith(segments: Uint8Array[]): void
+  /** Blocks for the next event of `queue` that does not listen: count = 1 and the entry, or STATUS.timeout, STATUS.again, or the number of BusClosed. */
+  take(): void
+  /** Blocks until an event is there to take: status 0, or STATUS.timeout, STATUS.again, BusClosed. */
+  poll(): void
+  /** The bytes of an entry whose offset is LARGE, as an ArrayBuffer of their own. Once per token. */
+  takeLarge(token: number): ArrayBuffer
+}
+
+/** Loads the binding of this platform. Throws what `native/binding.js` throws; src/environment.ts words it. */
+export function loadBinding(): Binding {
+  const require = createRequire(join(packageRoot, 'package.json'))
+  return require('./native/binding.js') as Binding
+}
