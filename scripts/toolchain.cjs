@@ -23,9 +23,9 @@ function ask(tool) {
   return answer.status === 0 ? answer.stdout : undefined
 }
 
-/** One sentence that says what is missing to build this package, or undefined. */
-function problem() {
-  var node = process.versions.node
+/** One sentence that says what is missing to build this package, or undefined. `versions` stands in for process.versions. */
+function problem(versions) {
+  var node = (versions || process.versions).node
   if (isOlder(version(node), NODE)) {
     return (
       'plump-ipc needs Node ' +
