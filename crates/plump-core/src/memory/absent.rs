@@ -1,0 +1,68 @@
+//! Systems without memory that can be shared safely: nothing is made, everything travels over the pipes.
+
+use std::io;
+
+use crate::platform::InheritedEnd;
+
+/// Shared memory on a system that does not have it: no value of this type exists.
+#[derive(Debug)]
+pub struct SharedMemory {
+    never: std::convert::Infallible,
+}
+
+impl SharedMemory {
+    /// Whether this system has it.
+    #[must_use]
+    pub fn available() -> bool {
+        false
+    }
+
+    /// Refuses; ask [`SharedMemory::available`] first and use the pipes.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn create(_bytes: usize) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// Refuses; ask [`SharedMemory::available`] first and use the pipes.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn open_inherited(_number: u64) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// A handle of the same memory for a child.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn inherit(&self) -> io::Result<InheritedEnd> {
+        match self.never {}
+    }
+
+    /// Where the memory starts.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.never {}
+    }
+
+    /// Never: there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.never {}
+    }
+}
+
+fn refusal() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::Unsupported,
+        "no shared memory on this system, the calls take the pipes",
+    )
+}

@@ -1,0 +1,175 @@
+//! Sealed memory files.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+
+use crate::platform::InheritedEnd;
+
+/// What must be sealed before anything is mapped: the size, and the seals themselves.
+const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
+
+/// Shown in `/proc/PID/maps`, never looked up.
+const NAME: &CStr = c"plump-ipc";
+
+/// A piece of memory that another process can map as well. Its size never changes; its bytes may, at any moment.
+///
+/// Ownership: dropping it unmaps the memory here; the memory itself goes when the last process has let go of it.
+#[derive(Debug)]
+pub struct SharedMemory {
+    start: NonNull<u8>,
+    bytes: usize,
+    file: OwnedFd,
+}
+
+// SAFETY: the mapping belongs to the process and not to a thread, and is only reachable as a raw pointer, whose users
+// say themselves how they keep apart.
+unsafe impl Send for SharedMemory {}
+// SAFETY: as above; the methods on `&self` only give out the pointer, the length and the descriptor.
+unsafe impl Sync for SharedMemory {}
+
+impl SharedMemory {
+    /// Whether this system has it.
+    #[must_use]
+    pub fn available() -> bool {
+        true
+    }
+
+    /// Makes `bytes` of zeroed memory, with every page reserved.
+    ///
+    /// # Errors
+    /// `InvalidInput` for 0 bytes or more than can be addressed; what the system says when there is no memory or no
+    /// descriptor left (here, and not as a SIGBUS later).
+    pub fn create(bytes: usize) -> io::Result<Self> {
+        let size = libc::off_t::try_from(bytes)
+            .ok()
+            .filter(|size| *size > 0)
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::InvalidInput,
+                    "shared memory of 0 or too many bytes",
+                )
+            })?;
+        let file = memory_file()?;
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        check(unsafe { libc::ftruncate(file.as_raw_fd(), size) })?;
+        loop {
+            // SAFETY: the descriptor is open; the call touches no memory of ours.
+            match check(unsafe { libc::fallocate(file.as_raw_fd(), 0, 0, size) }) {
+                Ok(_) => break,
+                // A large reservation is interrupted by any signal of the process.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SEALS) })?;
+        Self::map(file, bytes)
+    }
+
+    /// Takes over memory that the parent process made, by the number of the descriptor.
+    ///
+    /// # Errors
+    /// `InvalidData` when the descriptor is not a sealed memory file (it is left alone then); what the system says when
+    /// it cannot be mapped.
+    pub fn open_inherited(number: u64) -> io::Result<Self> {
+        let refused = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+        let number =
+            RawFd::try_from(number).map_err(|_| refused("not the number of a descriptor"))?;
+        // SAFETY: any number may be asked about; one that is not open is an error, and only memory files have seals.
+        let seals = check(unsafe { libc::fcntl(number, libc::F_GET_SEALS) })
+            .map_err(|_| refused("the descriptor is not a memory file"))?;
+        if seals & SEALS != SEALS {
+            return Err(refused("the memory file is not sealed"));
+        }
+        // SAFETY: the descriptor is open, as was just seen, and by the contract of this function handed to it alone.
+        let file = unsafe { OwnedFd::from_raw_fd(number) };
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        check(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+        let file = File::from(file);
+        let bytes = usize::try_from(file.metadata()?.len())
+            .map_err(|_| refused("the memory file is too large"))?;
+        if bytes == 0 {
+            return Err(refused("the memory file is empty"));
+        }
+        Self::map(file.into(), bytes)
+    }
+
+    fn map(file: OwnedFd, bytes: usize) -> io::Result<Self> {
+        // SAFETY: a new mapping of an open descriptor at an address of the system's choice; the size was sealed before.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes, file })
+    }
+
+    /// A descriptor of the same memory for a child.
+    ///
+    /// # Errors
+    /// What the system says when there is no descriptor left.
+    pub fn inherit(&self) -> io::Result<InheritedEnd> {
+        Ok(InheritedEnd::from(self.file.try_clone()?))
+    }
+
+    /// Where the memory starts here, on a page's boundary. Never make a reference to plain bytes out of it: the other
+    /// process may be writing them.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Never: memory of 0 bytes is not made.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map` with this address and size, and whoever uses the pointer keeps `self`.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// A memory file that allows sealing and is closed on exec.
+fn memory_file() -> io::Result<OwnedFd> {
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // Where `vm.memfd_noexec` is 2 only this flag is let through; kernels before 6.3 do not know it.
+    // SAFETY: the name ends with a zero and lives for ever.
+    let mut number = unsafe { libc::memfd_create(NAME.as_ptr(), flags | libc::MFD_NOEXEC_SEAL) };
+    if number < 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL) {
+        // SAFETY: as above.
+        number = unsafe { libc::memfd_create(NAME.as_ptr(), flags) };
+    }
+    check(number)?;
+    // SAFETY: the descriptor is new and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+fn check(answer: libc::c_int) -> io::Result<libc::c_int> {
+    if answer < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(answer)
+    }
+}
