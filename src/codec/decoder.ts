@@ -1,0 +1,626 @@
+import { PlumpSerializationError } from '../errors.js'
+import { isAssignableKey, knownShape, rememberShape, type KnownShape } from './known-shapes.js'
+import { MAX_RESIZABLE_BYTES, type CodecLimits } from './limits.js'
+import { alignSegment } from './outgoing.js'
+import { readLatin1, sliceUtf16, sliceUtf8 } from './strings.js'
+import {
+  ARRAY,
+  ARRAY_KEYED,
+  BIGINT,
+  BIGINT64,
+  BOXED,
+  DATE,
+  DOM_EXCEPTION,
+  END,
+  ERROR,
+  ERROR_CAUSE,
+  ERROR_CLASSES,
+  ERROR_MESSAGE,
+  ERROR_STACK,
+  FALSE,
+  FLAG_BUFFERS,
+  FLAG_REFERENCES,
+  FLOAT64,
+  HEADER_BYTES,
+  INT16,
+  INT32,
+  INT8,
+  MAP,
+  NULL,
+  OBJECT,
+  OBJECT_WIDE,
+  REFERENCE,
+  REGEXP,
+  REGION_RESIZABLE,
+  REGION_SEGMENT,
+  SET,
+  SHORT_ARRAY,
+  SHORT_STRING,
+  STRING_ASCII,
+  STRING_UTF16,
+  STRING_UTF8,
+  TRUE,
+  UNDEFINED,
+  VIEW,
+  VIEW_KINDS,
+  VIEW_TRACKING,
+} from './tags.js'
+import { elementBytes } from './views.js'
+
+/** Bytes of an ArrayBuffer of the message: part of what came in, until somebody needs it. */
+interface Region {
+  readonly start: number
+  readonly length: number
+  /** Largest length if resizable, else -1. */
+  readonly max: number
+  readonly isSegment: boolean
+  /** The ArrayBuffer itself is part of the value, so it must end where its bytes end. */
+  isExposed: boolean
+  buffer: ArrayBuffer | undefined
+  /** Where the region begins in `buffer`. */
+  offset: number
+}
+
+interface View {
+  readonly kind: number
+  readonly region: Region
+  readonly offset: number
+  readonly length: number
+  readonly isTracking: boolean
+}
+
+// The state of the one message being decoded. Nothing of the user's runs meanwhile, so there is never a second one.
+let bytes: Buffer = Buffer.alloc(0)
+let view = new DataView(bytes.buffer)
+let position = 0
+let limit = 0
+let depth = 0
+let maxDepth = 0
+let isOwned = false
+let keepsReferences = false
+let nextView = 0
+let shapeCount = 0
+const shapes: KnownShape[] = []
+const views: View[] = []
+const references: object[] = []
+
+// Messages mostly come in one scratch buffer: its DataView is kept.
+let scratch: Buffer = bytes
+let scratchView = view
+
+function malformed(what: string, cause?: unknown): PlumpSerializationError {
+  return new PlumpSerializationError(
+    'ERR_PLUMP_DECODE',
+    `The bytes that came from the other process are no valid payload: ${what}. Do both sides use the same codec and version?`,
+    cause === undefined ? undefined : { cause },
+  )
+}
+
+/**
+ * Reads the payload in `bytes[start..end)`.
+ *
+ * Nothing in it is trusted: every length is compared with the bytes that are there before anything is made of
+ * it, so memory stays proportional to the input, and no key reaches a prototype.
+ *
+ * `owned` says that `bytes.buffer` belongs to this message alone and will not be written again. Then large
+ * views show their part of it instead of a copy, so their `byteOffset` and `buffer` are the message's; what is
+ * itself an ArrayBuffer in the value, resizable or badly aligned is copied all the same. Without `owned`
+ * nothing of `bytes` is kept.
+ *
+ * @throws PlumpSerializationError `ERR_PLUMP_DECODE`, and nothing else.
+ */
+export function decodeStructured(
+  from: Uint8Array,
+  start: number,
+  end: number,
+  limits: CodecLimits,
+  owned: boolean,
+): unknown {
+  if (!(start >= 0 && end <= from.length && end - start > HEADER_BYTES)) {
+    throw malformed('it is too short')
+  }
+  bytes = Buffer.isBuffer(from) ? from : Buffer.from(from.buffer, from.byteOffset, from.byteLength)
+  if (bytes === scratch) {
+    view = scratchView
+  } else {
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    if (!owned) {
+      scratch = bytes
+      scratchView = view
+    }
+  }
+  isOwned = owned
+  depth = 0
+  // The list of arguments is a level here and none for the sender.
+  maxDepth = limits.maxDepth + 1
+  try {
+    const flags = bytes[start]!
+    if (flags > (FLAG_REFERENCES | FLAG_BUFFERS)) throw malformed('it has unknown flags')
+    keepsReferences = (flags & FLAG_REFERENCES) !== 0
+    const trailer = view.getUint32(start + 1, true)
+    let valueEnd = end
+    if (trailer !== 0) {
+      valueEnd = start + trailer
+      if (trailer <= HEADER_BYTES || valueEnd > end) throw malformed('its trailer is out of bounds')
+      readTrailer(start, valueEnd, end, flags)
+    } else if ((flags & FLAG_BUFFERS) !== 0) {
+      throw malformed('its trailer is missing')
+    }
+    position = start + HEADER_BYTES
+    limit = valueEnd
+    const value = readValue()
+    if (position !== limit) throw malformed('bytes are left over')
+    if (nextView !== views.length) throw malformed('a view is left over')
+    return value
+  } catch (error) {
+    if (error instanceof PlumpSerializationError && error.code === 'ERR_PLUMP_DECODE') throw error
+    throw malformed('a value in it cannot be made', error)
+  } finally {
+    shapeCount = 0
+    nextView = 0
+    if (views.length > 0) views.length = 0
+    if (references.length > 0) references.length = 0
+    if (owned) {
+      bytes = scratch
+      view = scratchView
+    }
+  }
+}
+
+function take(length: number): number {
+  const at = position
+  if (length > limit - at) throw malformed('it ends too early')
+  position = at + length
+  return at
+}
+
+function readVarint(): number {
+  let value = 0
+  let scale = 1
+  for (let i = 0; i < 8; i++) {
+    const byte = bytes[take(1)]!
+    value += (byte & 0x7f) * scale
+    if (byte < 0x80) {
+      if (value > Number.MAX_SAFE_INTEGER) break
+      return value
+    }
+    scale *= 0x80
+  }
+  throw malformed('a number in it is too large')
+}
+
+/** A count of things that take at least `each` bytes. */
+function readCount(each: number): number {
+  const count = readVarint()
+  if (count * each > limit - position) throw malformed('it counts more than it holds')
+  return count
+}
+
+function readTrailer(start: number, from: number, end: number, flags: number): void {
+  position = from
+  limit = end
+  // 4 for the hash, 1 for the length, 1 for the number of keys.
+  const count = readCount(6)
+  for (let i = 0; i < count; i++) shapes[i] = readShape()
+  shapeCount = count
+  if ((flags & FLAG_BUFFERS) !== 0) {
+    readViews(start, end)
+  } else if (position !== end) {
+    throw malformed('bytes are left over')
+  }
+}
+
+function readShape(): KnownShape {
+  const hash = view.getUint32(take(4), true)
+  const length = readVarint()
+  const from = take(length)
+  const known = knownShape(bytes, from, length, hash)
+  if (known !== undefined) return known
+  const end = limit
+  position = from
+  limit = from + length
+  const keys: string[] = []
+  for (let left = readCount(1); left > 0; left--) keys.push(readString())
+  if (position !== limit) throw malformed('bytes are left over')
+  limit = end
+  return rememberShape(bytes, from, length, hash, keys)
+}
+
+function readViews(start: number, end: number): void {
+  const regions: Region[] = []
+  const segments: Region[] = []
+  let reserved = 0
+  for (let left = readCount(2); left > 0; left--) {
+    const flags = bytes[take(1)]!
+    if (flags > (REGION_SEGMENT | REGION_RESIZABLE)) throw malformed('it has unknown flags')
+    const length = readVarint()
+    const max = (flags & REGION_RESIZABLE) === 0 ? -1 : readVarint()
+    if (max !== -1) {
+      reserved += max
+      if (max < length || reserved > MAX_RESIZABLE_BYTES)
+        throw malformed('an ArrayBuffer is too large')
+    }
+    const isSegment = (flags & REGION_SEGMENT) !== 0
+    const region: Region = {
+      start: isSegment ? -1 : take(length),
+      length,
+      max,
+      isSegment,
+      isExposed: false,
+      buffer: undefined,
+      offset: 0,
+    }
+    regions.push(region)
+    if (isSegment) segments.push(region)
+  }
+  for (let left = readCount(4); left > 0; left--) {
+    const kind = bytes[take(1)]!
+    const region = regions[readVarint()]
+    const offset = readVarint()
+    const length = readVarint()
+    if (region === undefined) throw malformed('a view has no bytes')
+    if (offset + length > region.length) throw malformed('a view is out of bounds')
+    const isTracking = (kind & VIEW_TRACKING) !== 0
+    if (isTracking && region.max === -1) throw malformed('a view cannot grow')
+    const found: View = { kind: kind & ~VIEW_TRACKING, region, offset, length, isTracking }
+    if (found.kind === 0) {
+      if (length !== region.length) throw malformed('an ArrayBuffer is out of bounds')
+      region.isExposed = true
+    }
+    views.push(found)
+  }
+  let at = position - start
+  for (let i = 0; i < segments.length; i++) {
+    const region = segments[i]!
+    at = alignSegment(at)
+    if (region.length > end - start - at) throw malformed('it ends too early')
+    segments[i] = Object.assign(region, { start: start + at })
+    at += region.length
+  }
+  if (start + at !== end) throw malformed('bytes are left over')
+}
+
+function readValue(): unknown {
+  if (position >= limit) throw malformed('it ends too early')
+  const tag = bytes[position++]!
+  if (tag < SHORT_STRING) return tag
+  if (tag < SHORT_ARRAY) {
+    const length = tag & 0x1f
+    const at = position
+    if (length > limit - at) throw malformed('it ends too early')
+    position = at + length
+    return readLatin1(bytes, at, length)
+  }
+  if (tag < UNDEFINED) return readArray(tag & 0x0f)
+  switch (tag) {
+    case UNDEFINED:
+      return undefined
+    case NULL:
+      return null
+    case TRUE:
+      return true
+    case FALSE:
+      return false
+    case INT8:
+      return view.getInt8(take(1))
+    case INT16:
+      return view.getInt16(take(2), true)
+    case INT32:
+      return view.getInt32(take(4), true)
+    case FLOAT64:
+      return view.getFloat64(take(8), true)
+    case BIGINT64:
+      return view.getBigInt64(take(8), true)
+    case BIGINT:
+      return readBigInt()
+    case STRING_ASCII:
+    case STRING_UTF8:
+    case STRING_UTF16:
+      position--
+      return readString()
+    case REFERENCE:
+      return readReference()
+    case ARRAY:
+      return readArray(readCount(1))
+    case ARRAY_KEYED:
+      return readKeyedArray()
+    case OBJECT:
+      return readObject()
+    case OBJECT_WIDE:
+      return readWideObject()
+    case MAP:
+      return readMap()
+    case SET:
+      return readSet()
+    case DATE:
+      return referable(new Date(view.getFloat64(take(8), true)))
+    case REGEXP:
+      return referable(new RegExp(readString(), readString()))
+    case BOXED:
+      return readBoxed()
+    case ERROR:
+      return readError()
+    case DOM_EXCEPTION:
+      return readDomException()
+    case VIEW:
+      return readView()
+    default:
+      throw malformed(`it has an unknown tag, ${tag}`)
+  }
+}
+
+function referable<T extends object>(object: T): T {
+  if (keepsReferences) references.push(object)
+  return object
+}
+
+function enter(): void {
+  if (++depth > maxDepth) throw malformed(`it is nested deeper than ${maxDepth - 1} levels`)
+}
+
+function readReference(): object {
+  const object = references[readVarint()]
+  if (object === undefined) throw malformed('it refers to an object that did not come before')
+  return object
+}
+
+function readString(): string {
+  const tag = bytes[take(1)]!
+  if (tag >= SHORT_STRING && tag < SHORT_ARRAY) {
+    const length = tag & 0x1f
+    return readLatin1(bytes, take(length), length)
+  }
+  const length = view.getUint32(take(4), true)
+  const at = take(length)
+  switch (tag) {
+    case STRING_ASCII:
+      return readLatin1(bytes, at, length)
+    case STRING_UTF8:
+      return sliceUtf8(bytes, at, at + length)
+    case STRING_UTF16:
+      if (length % 2 === 1) throw malformed('half a character')
+      return sliceUtf16(bytes, at, at + length)
+    default:
+      throw malformed('a string is expected')
+  }
+}
+
+function readBigInt(): bigint {
+  const isNegative = bytes[take(1)] !== 0
+  const length = readCount(1)
+  const at = take(length)
+  if (length === 0) return 0n
+  const magnitude = BigInt(`0x${bytes.toString('hex', at, at + length)}`)
+  return isNegative ? -magnitude : magnitude
+}
+
+function readArray(length: number): unknown[] {
+  if (length > limit - position) throw malformed('it ends too early')
+  const array: unknown[] = []
+  if (keepsReferences) references.push(array)
+  enter()
+  // Filled from empty, not made with its length: the engine keeps arrays apart that had holes once.
+  for (let i = 0; i < length; i++) array[i] = readValue()
+  depth--
+  return array
+}
+
+function readKeyedArray(): unknown[] {
+  const length = readVarint()
+  if (length > 0xffffffff) throw malformed('an array is too long')
+  const array: unknown[] = []
+  // An array as long as this says, but held as a dictionary, is as large as what is in it.
+  if (length > 1024 && length > limit - position) array.length = 0xffffffff
+  array.length = length
+  referable(array)
+  enter()
+  while (!atEnd()) {
+    const key = readValue()
+    if (typeof key === 'number') {
+      if (!(Number.isInteger(key) && key >= 0 && key < length))
+        throw malformed('an index is out of bounds')
+      array[key] = readValue()
+    } else if (typeof key === 'string' && key !== 'length' && String(Number(key) >>> 0) !== key) {
+      define(array, key, readValue())
+    } else {
+      throw malformed('an array has a key that is none')
+    }
+  }
+  depth--
+  return array
+}
+
+/** Steps over the end of a list, if it is here. */
+function atEnd(): boolean {
+  if (position >= limit) throw malformed('it ends too early')
+  if (bytes[position] !== END) return false
+  position++
+  return true
+}
+
+function define(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  })
+}
+
+function readObject(): Record<string, unknown> {
+  const object: Record<string, unknown> = {}
+  if (keepsReferences) references.push(object)
+  readMembers(object)
+  return object
+}
+
+function readMembers(object: Record<string, unknown>): void {
+  const number = view.getUint16(take(2), true)
+  if (number >= shapeCount) throw malformed('an object has no shape')
+  enter()
+  const { keys, isAssignable } = shapes[number]!
+  if (isAssignable) {
+    for (let i = 0; i < keys.length; i++) object[keys[i]!] = readValue()
+  } else {
+    for (let i = 0; i < keys.length; i++) define(object, keys[i]!, readValue())
+  }
+  depth--
+}
+
+function readWideObject(): Record<string, unknown> {
+  const object: Record<string, unknown> = referable({})
+  readMembers(object)
+  enter()
+  while (!atEnd()) {
+    const key = readString()
+    const value = readValue()
+    if (isAssignableKey(key)) object[key] = value
+    else define(object, key, value)
+  }
+  depth--
+  return object
+}
+
+function readMap(): Map<unknown, unknown> {
+  const map = referable(new Map<unknown, unknown>())
+  const count = readCount(2)
+  enter()
+  for (let i = 0; i < count; i++) {
+    const key = readValue()
+    map.set(key, readValue())
+  }
+  depth--
+  return map
+}
+
+function readSet(): Set<unknown> {
+  const set = referable(new Set())
+  const count = readCount(1)
+  enter()
+  for (let i = 0; i < count; i++) set.add(readValue())
+  depth--
+  return set
+}
+
+function readBoxed(): object {
+  // Its place among the references comes before that of the primitive, which has none.
+  const value = readValue()
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+    case 'bigint':
+      return referable(Object(value) as object)
+    default:
+      throw malformed('an object is boxed')
+  }
+}
+
+const ERROR_CONSTRUCTORS = ERROR_CLASSES.map(
+  (name) => (globalThis as unknown as Record<string, ErrorConstructor>)[name]!,
+)
+
+function readError(): Error {
+  const constructor = ERROR_CONSTRUCTORS[bytes[take(1)]!]
+  if (constructor === undefined) throw malformed('an error has no class')
+  const parts = bytes[take(1)]!
+  const message = (parts & ERROR_MESSAGE) === 0 ? undefined : readString()
+  const stack = (parts & ERROR_STACK) === 0 ? undefined : readString()
+  const error = referable(withoutFrames(() => new constructor(message)))
+  // Assigned, not defined: where `stack` is an accessor this goes through it.
+  error.stack = stack as string
+  if ((parts & ERROR_CAUSE) !== 0) {
+    enter()
+    Object.defineProperty(error, 'cause', {
+      value: readValue(),
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    })
+    depth--
+  }
+  return error
+}
+
+function readDomException(): DOMException {
+  const parts = bytes[take(1)]!
+  const message = readString()
+  const name = readString()
+  const stack = (parts & ERROR_STACK) === 0 ? undefined : readString()
+  const error = referable(withoutFrames(() => new DOMException(message, name)))
+  Object.defineProperty(error, 'stack', {
+    value: stack,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  })
+  return error
+}
+
+/** An error made here has its stack from elsewhere; collecting one costs more than all the rest. */
+export function withoutFrames<T>(make: () => T): T {
+  const { stackTraceLimit } = Error
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  try {
+    return make()
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
+}
+
+type ViewConstructor = new (
+  buffer: ArrayBuffer,
+  offset?: number,
+  length?: number,
+) => ArrayBufferView
+
+function readView(): object {
+  const found = views[nextView++]
+  if (found === undefined) throw malformed('a view is missing')
+  const { kind, region, offset, length, isTracking } = found
+  const name = VIEW_KINDS[kind]
+  if (name === undefined) throw malformed('a view has no class')
+  const elements = length / elementBytes(kind)
+  if (!Number.isInteger(elements)) throw malformed('a view ends inside an element')
+  if (name === 'ArrayBuffer') return referable(bufferOf(region, 1))
+  const buffer = bufferOf(region, elementBytes(kind))
+  const at = region.offset + offset
+  if (name === 'Buffer') return referable(Buffer.from(buffer, at, length))
+  const constructor = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name]
+  if (constructor === undefined) throw malformed(`there is no ${name} here`)
+  return referable(isTracking ? new constructor(buffer, at) : new constructor(buffer, at, elements))
+}
+
+function bufferOf(region: Region, alignment: number): ArrayBuffer {
+  if (region.buffer !== undefined) return region.buffer
+  const { start, length, max, isSegment, isExposed } = region
+  const absolute = bytes.byteOffset + start
+  // Views that share the region came with the offsets they had; 8 suits all of them.
+  const isAligned = absolute % 8 === 0 || (alignment === 1 && !isSharedRegion(region))
+  if (isOwned && isSegment && !isExposed && max === -1 && isAligned) {
+    region.offset = absolute
+    return (region.buffer = bytes.buffer as ArrayBuffer)
+  }
+  if (max !== -1) {
+    const resizable = new (
+      ArrayBuffer as unknown as new (
+        length: number,
+        options: { maxByteLength: number },
+      ) => ArrayBuffer
+    )(length, { maxByteLength: max })
+    new Uint8Array(resizable).set(bytes.subarray(start, start + length))
+    return (region.buffer = resizable)
+  }
+  // Not `new ArrayBuffer()`, which would write all the memory with zeros first.
+  const copy = Buffer.allocUnsafeSlow(length)
+  bytes.copy(copy, 0, start, start + length)
+  return (region.buffer = copy.buffer as ArrayBuffer)
+}
+
+function isSharedRegion(region: Region): boolean {
+  let views_ = 0
+  for (const other of views) {
+    if (other.region === region && ++views_ > 1) return true
+  }
+  return false
+}

@@ -1,0 +1,654 @@
+import { types } from 'node:util'
+import { PROXY_REFUSAL, refusedKind, verdictOn } from './carriage.js'
+import type { CodecLimits, PayloadRoot } from './limits.js'
+import { payloadTooLarge, type Outgoing } from './outgoing.js'
+import { propertyStep, Refusal } from './refusal.js'
+import { shapeRoot, type ShapeNode } from './shapes.js'
+import { writeLongString, writeString } from './strings.js'
+import {
+  ARRAY,
+  ARRAY_KEYED,
+  BIGINT,
+  BIGINT64,
+  BOXED,
+  DATE,
+  DOM_EXCEPTION,
+  END,
+  ERROR,
+  ERROR_CAUSE,
+  ERROR_CLASSES,
+  ERROR_MESSAGE,
+  ERROR_STACK,
+  FALSE,
+  FLAG_BUFFERS,
+  FLAG_REFERENCES,
+  FLOAT64,
+  HEADER_BYTES,
+  INT16,
+  INT32,
+  INT8,
+  MAP,
+  NULL,
+  OBJECT,
+  OBJECT_WIDE,
+  REFERENCE,
+  REGEXP,
+  SET,
+  SHORT_ARRAY,
+  SHORT_ARRAY_LIMIT,
+  SHORT_STRING,
+  SHORT_STRING_LIMIT,
+  SMALL_INT_LIMIT,
+  TRUE,
+  UNDEFINED,
+  VIEW,
+} from './tags.js'
+import { MAX_VARINT_BYTES, writeVarint } from './varint.js'
+import { Views } from './views.js'
+
+/** Room that is there at the beginning of every value: for a tag and all that is not written by the piece. */
+const ROOM_BYTES = 64
+/** Up to here objects already met are found by looking at each; above, in a Map. */
+const SCANNED_OBJECTS = 16
+/** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
+const LISTED_ELEMENTS = 4096
+
+const hasOwn = Object.prototype.hasOwnProperty
+const { getPrototypeOf, keys: keysOf, values: valuesOf } = Object
+const { isArray } = Array
+const { isView } = ArrayBuffer
+const { isProxy } = types
+const mapForEach = Map.prototype.forEach
+const setForEach = Set.prototype.forEach
+const dateTime = Date.prototype.getTime
+const regexpSource = Object.getOwnPropertyDescriptor(RegExp.prototype, 'source')!
+  .get as unknown as (this: RegExp) => string
+const regexpFlags = Object.getOwnPropertyDescriptor(RegExp.prototype, 'flags')!.get as unknown as (
+  this: RegExp,
+) => string
+
+/**
+ * Counts for tests: values that the encoder wrote beside its fast path (all but primitives, plain objects and
+ * instances, dense arrays), and messages.
+ */
+export const encoderCounts = { messages: 0, slowValues: 0 }
+
+let messageSerial = 0
+
+/**
+ * One message being encoded. Kept and used again, since all that it allocates would otherwise be paid by every
+ * message; a message that is encoded while another one is (by a getter that makes a call) takes its own.
+ */
+export class Encoder {
+  #out!: Outgoing
+  #maxDepth = 0
+  #maxBytes = 0
+  #depth = 0
+  #message = 0
+  #root!: ShapeNode
+  readonly #shapes: ShapeNode[] = []
+  readonly #seen: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined)
+  #seenCount = 0
+  #seenMap: Map<object, number> | undefined
+  #hasReferences = false
+  readonly #views = new Views()
+
+  /**
+   * Appends one payload to `out`. If it throws, `out` is as it was.
+   * @throws PlumpSerializationError
+   */
+  encode(value: unknown, out: Outgoing, limits: CodecLimits, root: PayloadRoot): void {
+    const start = out.position
+    const segments = out.segments.length
+    const { segmentBytes, busy } = out
+    this.#out = out
+    this.#maxDepth = limits.maxDepth
+    this.#maxBytes = limits.maxPayloadBytes
+    this.#depth = 0
+    this.#message = ++messageSerial
+    this.#root = shapeRoot()
+    encoderCounts.messages++
+    out.busy = true
+    try {
+      if (out.bytes.length - out.position < ROOM_BYTES) out.reserve(ROOM_BYTES)
+      out.position = start + HEADER_BYTES
+      if (root === 'args' && isArray(value)) this.#writeArguments(value)
+      else this.#write(value)
+      this.#finish(start, segments)
+    } catch (error) {
+      out.rewind(start, segments, segmentBytes)
+      throw (error instanceof Refusal ? error : Refusal.thrown(error)).toError(root)
+    } finally {
+      out.busy = busy
+      this.#release()
+    }
+  }
+
+  #finish(start: number, segments: number): void {
+    const out = this.#out
+    let flags = this.#hasReferences ? FLAG_REFERENCES : 0
+    let trailer = 0
+    const shapes = this.#shapes
+    if (shapes.length > 0 || this.#views.count > 0) {
+      trailer = out.position - start
+      this.#reserve(MAX_VARINT_BYTES)
+      writeVarint(out, shapes.length)
+      for (let i = 0; i < shapes.length; i++) this.#writeShape(shapes[i]!)
+      if (this.#views.count > 0) {
+        flags |= FLAG_BUFFERS
+        this.#views.write(out, this.#maxBytes)
+      }
+    }
+    const total =
+      out.segments.length === segments ? out.position - start : out.payloadBytes(start, segments)
+    if (total > this.#maxBytes || out.position - start > 0xffffffff) {
+      throw payloadTooLarge(this.#maxBytes)
+    }
+    out.bytes[start] = flags
+    out.view.setUint32(start + 1, trailer, true)
+  }
+
+  #writeShape(shape: ShapeNode): void {
+    const out = this.#out
+    const { keys } = shape
+    this.#reserve(4 + MAX_VARINT_BYTES + keys.length)
+    out.view.setUint32(out.position, shape.hash, true)
+    out.position += 4
+    writeVarint(out, keys.length)
+    const { bytes } = out
+    const at = out.position
+    if (keys.length <= 64) {
+      for (let i = 0; i < keys.length; i++) bytes[at + i] = keys[i]!
+    } else {
+      bytes.set(keys, at)
+    }
+    out.position = at + keys.length
+  }
+
+  /** Nothing of the user's may stay alive because it was sent once. */
+  #release(): void {
+    const scanned = Math.min(this.#seenCount, SCANNED_OBJECTS)
+    for (let i = 0; i < scanned; i++) this.#seen[i] = undefined
+    this.#seenCount = 0
+    this.#seenMap = undefined
+    this.#hasReferences = false
+    if (this.#shapes.length > 0) this.#shapes.length = 0
+    if (this.#views.count > 0) this.#views.clear()
+  }
+
+  #reserve(bytes: number): void {
+    const out = this.#out
+    if (out.bytes.length - out.position < bytes) out.reserve(bytes)
+  }
+
+  #write(value: unknown): void {
+    const out = this.#out
+    if (out.bytes.length - out.position < ROOM_BYTES) out.reserve(ROOM_BYTES)
+    switch (typeof value) {
+      case 'string': {
+        const length = value.length
+        if (length < SHORT_STRING_LIMIT) {
+          const { bytes } = out
+          const at = out.position + 1
+          let i = 0
+          for (; i < length; i++) {
+            const code = value.charCodeAt(i)
+            if (code > 0x7f) break
+            bytes[at + i] = code
+          }
+          if (i === length) {
+            bytes[at - 1] = SHORT_STRING | length
+            out.position = at + length
+            return
+          }
+        }
+        writeLongString(out, value, this.#maxBytes)
+        return
+      }
+      case 'number':
+        this.#writeNumber(value)
+        return
+      case 'object':
+        if (value === null) out.bytes[out.position++] = NULL
+        else this.#writeObject(value)
+        return
+      case 'boolean':
+        out.bytes[out.position++] = value ? TRUE : FALSE
+        return
+      case 'undefined':
+        out.bytes[out.position++] = UNDEFINED
+        return
+      case 'bigint':
+        this.#writeBigInt(value)
+        return
+      case 'function':
+        throw new Refusal(
+          'ERR_PLUMP_UNSERIALIZABLE',
+          'is a function, which cannot be sent to another process. Send data and keep the code on its own side.',
+        )
+      default:
+        throw new Refusal(
+          'ERR_PLUMP_UNSERIALIZABLE',
+          'is a symbol, which means nothing to another process. Send its description.',
+        )
+    }
+  }
+
+  #writeNumber(value: number): void {
+    const out = this.#out
+    const { bytes } = out
+    const at = out.position
+    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+      if (value >= 0 && value < SMALL_INT_LIMIT) {
+        bytes[at] = value
+        out.position = at + 1
+      } else if (value >= -0x80 && value < 0x80) {
+        bytes[at] = INT8
+        bytes[at + 1] = value
+        out.position = at + 2
+      } else if (value >= -0x8000 && value < 0x8000) {
+        bytes[at] = INT16
+        bytes[at + 1] = value
+        bytes[at + 2] = value >> 8
+        out.position = at + 3
+      } else {
+        bytes[at] = INT32
+        bytes[at + 1] = value
+        bytes[at + 2] = value >> 8
+        bytes[at + 3] = value >> 16
+        bytes[at + 4] = value >> 24
+        out.position = at + 5
+      }
+    } else {
+      bytes[at] = FLOAT64
+      out.view.setFloat64(at + 1, value, true)
+      out.position = at + 9
+    }
+  }
+
+  #writeBigInt(value: bigint): void {
+    const out = this.#out
+    if (BigInt.asIntN(64, value) === value) {
+      out.bytes[out.position] = BIGINT64
+      out.view.setBigInt64(out.position + 1, value, true)
+      out.position += 9
+      return
+    }
+    const isNegative = value < 0n
+    let hex = (isNegative ? -value : value).toString(16)
+    if (hex.length % 2 === 1) hex = `0${hex}`
+    const length = hex.length / 2
+    if (length > this.#maxBytes) throw payloadTooLarge(this.#maxBytes)
+    this.#reserve(2 + MAX_VARINT_BYTES + length)
+    out.bytes[out.position++] = BIGINT
+    out.bytes[out.position++] = isNegative ? 1 : 0
+    writeVarint(out, length)
+    out.bytes.write(hex, out.position, 'hex')
+    out.position += length
+  }
+
+  #writeObject(value: object): void {
+    const count = this.#seenCount
+    const seenMap = this.#seenMap
+    if (seenMap === undefined) {
+      const seen = this.#seen
+      for (let i = 0; i < count; i++) {
+        if (seen[i] === value) return this.#writeReference(i)
+      }
+      if (count < SCANNED_OBJECTS) {
+        seen[count] = value
+      } else {
+        const map = new Map<object, number>()
+        for (let i = 0; i < count; i++) map.set(seen[i] as object, i)
+        map.set(value, count)
+        this.#seenMap = map
+      }
+    } else {
+      const known = seenMap.get(value)
+      if (known !== undefined) return this.#writeReference(known)
+      seenMap.set(value, count)
+    }
+    this.#seenCount = count + 1
+    // Before anything else: every question that is put to a proxy runs somebody's code.
+    if (isProxy(value)) throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', PROXY_REFUSAL)
+    this.#enter()
+    if (isArray(value)) {
+      this.#writeArray(value)
+    } else {
+      const prototype = getPrototypeOf(value) as object | null
+      if (prototype === Object.prototype) this.#writePlain(value)
+      else this.#writeOther(value, prototype)
+    }
+    this.#depth--
+  }
+
+  #enter(): void {
+    if (++this.#depth > this.#maxDepth) {
+      throw new Refusal(
+        'ERR_PLUMP_TOO_DEEP',
+        `is nested deeper than ${this.#maxDepth} levels. Flatten it, or raise maxDepth.`,
+      )
+    }
+  }
+
+  #writeReference(number: number): void {
+    const out = this.#out
+    this.#hasReferences = true
+    out.bytes[out.position++] = REFERENCE
+    writeVarint(out, number)
+  }
+
+  /**
+   * Writes own enumerable properties. Values are read and written while the keys come in, in one pass, so that
+   * a getter runs once; the shape's number is filled in when it is known.
+   */
+  #writePlain(value: object): void {
+    const out = this.#out
+    const slot = out.position
+    out.position = slot + 3
+    const root = this.#root
+    let node: ShapeNode = root
+    let isWide = false
+    let at = ''
+    try {
+      for (const key in value) {
+        if (!hasOwn.call(value, key)) continue
+        at = key
+        if (!isWide) {
+          const child = node.lastKey === key ? node.lastChild! : node.next(key)
+          if (child === undefined) isWide = true
+          else node = child
+        }
+        const member = (value as Record<string, unknown>)[key]
+        if (isWide) writeString(out, key, this.#maxBytes)
+        this.#write(member)
+      }
+    } catch (error) {
+      throw Refusal.at(error, propertyStep(at))
+    }
+    if (node.suspicious) {
+      const refusal = refusedKind(value)
+      if (refusal !== '') throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', refusal)
+      if (node === root && !isWide && this.#isSpecial(value)) {
+        out.position = slot
+        this.#writeSpecial(value)
+        return
+      }
+    }
+    if (isWide) {
+      this.#reserve(ROOM_BYTES)
+      out.bytes[out.position++] = END
+    }
+    const { bytes } = out
+    const number = node.message === this.#message ? node.number : this.#nameShape(node)
+    bytes[slot] = isWide ? OBJECT_WIDE : OBJECT
+    bytes[slot + 1] = number
+    bytes[slot + 2] = number >> 8
+  }
+
+  #nameShape(node: ShapeNode): number {
+    const number = this.#shapes.push(node) - 1
+    // The trie holds fewer shapes than that; only messages that encode messages could get there.
+    if (number > 0xffff) throw payloadTooLarge(this.#maxBytes)
+    node.message = this.#message
+    node.number = number
+    return number
+  }
+
+  /**
+   * The array that a call makes of its arguments: fresh, dense and without other keys, so nothing is looked
+   * at, nothing can refer to it, and it is no level of nesting.
+   */
+  #writeArguments(values: readonly unknown[]): void {
+    this.#writeArrayHead(values.length)
+    this.#seen[0] = values
+    this.#seenCount = 1
+    this.#writeElements(values, values.length)
+  }
+
+  #writeArray(value: readonly unknown[]): void {
+    const { length } = value
+    if (length > 0) {
+      if (length < LISTED_ELEMENTS) {
+        // Indexes come first and in order: if the last of as many keys is the last index, they are all indexes.
+        const keys = keysOf(value)
+        if (keys.length !== length || keys[length - 1] !== String(length - 1)) {
+          return this.#writeKeyedArray(value, keys)
+        }
+      } else if (!isDense(value, length)) {
+        return this.#writeKeyedArray(value, keysOf(value))
+      }
+    } else {
+      const keys = keysOf(value)
+      if (keys.length > 0) return this.#writeKeyedArray(value, keys)
+    }
+    this.#writeArrayHead(length)
+    this.#writeElements(value, length)
+  }
+
+  #writeArrayHead(length: number): void {
+    const out = this.#out
+    if (length < SHORT_ARRAY_LIMIT) {
+      out.bytes[out.position++] = SHORT_ARRAY | length
+    } else {
+      out.bytes[out.position++] = ARRAY
+      writeVarint(out, length)
+    }
+  }
+
+  #writeElements(value: readonly unknown[], length: number): void {
+    let i = 0
+    try {
+      for (; i < length; i++) this.#write(value[i])
+    } catch (error) {
+      throw Refusal.at(error, `[${i}]`)
+    }
+  }
+
+  /** Holes, keys that are no indexes, elements that are not enumerable. */
+  #writeKeyedArray(value: readonly unknown[], keys: readonly string[]): void {
+    const out = this.#out
+    encoderCounts.slowValues++
+    out.bytes[out.position++] = ARRAY_KEYED
+    writeVarint(out, value.length)
+    for (const key of keys) {
+      // A getter that ran before can have removed it.
+      if (!hasOwn.call(value, key)) continue
+      const index = Number(key)
+      const isIndex = index < value.length && String(index) === key
+      try {
+        const member = value[key as unknown as number]
+        this.#reserve(ROOM_BYTES)
+        if (isIndex) this.#writeNumber(index)
+        else writeString(out, key, this.#maxBytes)
+        this.#write(member)
+      } catch (error) {
+        throw Refusal.at(error, isIndex ? `[${key}]` : propertyStep(key))
+      }
+    }
+    this.#reserve(ROOM_BYTES)
+    out.bytes[out.position++] = END
+  }
+
+  #writeOther(value: object, prototype: object | null): void {
+    const verdict = prototype === null ? undefined : verdictOn(prototype)
+    if (verdict?.isOrdinary === true) {
+      this.#writePlain(value)
+    } else if (isView(value)) {
+      this.#writeView(value)
+    } else if (this.#isSpecial(value)) {
+      this.#writeSpecial(value)
+    } else {
+      const refusal = verdict?.refusal || refusedKind(value)
+      if (refusal !== '') throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', refusal)
+      this.#writePlain(value)
+    }
+  }
+
+  /** Has an own form, whatever its prototype is now. */
+  #isSpecial(value: object): boolean {
+    return (
+      types.isDate(value) ||
+      types.isMap(value) ||
+      types.isSet(value) ||
+      types.isNativeError(value) ||
+      types.isRegExp(value) ||
+      types.isArrayBuffer(value) ||
+      types.isBoxedPrimitive(value) ||
+      isView(value) ||
+      (keepsDomExceptions() && value instanceof DOMException)
+    )
+  }
+
+  #writeSpecial(value: object): void {
+    const out = this.#out
+    encoderCounts.slowValues++
+    if (types.isDate(value)) {
+      out.bytes[out.position] = DATE
+      out.view.setFloat64(out.position + 1, dateTime.call(value), true)
+      out.position += 9
+    } else if (types.isMap(value)) {
+      this.#writeMap(value)
+    } else if (types.isSet(value)) {
+      this.#writeSet(value)
+    } else if (keepsDomExceptions() && value instanceof DOMException) {
+      this.#writeDomException(value)
+    } else if (types.isNativeError(value)) {
+      this.#writeError(value)
+    } else if (types.isRegExp(value)) {
+      out.bytes[out.position++] = REGEXP
+      writeString(out, regexpSource.call(value), this.#maxBytes)
+      writeString(out, regexpFlags.call(value), this.#maxBytes)
+    } else if (types.isArrayBuffer(value)) {
+      this.#views.addBuffer(value)
+      out.bytes[out.position++] = VIEW
+    } else if (types.isBoxedPrimitive(value)) {
+      out.bytes[out.position++] = BOXED
+      this.#write(unboxed(value))
+    } else {
+      this.#writeView(value as ArrayBufferView)
+    }
+  }
+
+  #writeView(value: ArrayBufferView): void {
+    const out = this.#out
+    this.#views.addView(value)
+    out.bytes[out.position++] = VIEW
+  }
+
+  #writeMap(map: Map<unknown, unknown>): void {
+    const out = this.#out
+    // Copied first, as structured clone does: a getter inside can change the map while it is read.
+    const entries: unknown[] = []
+    mapForEach.call(map, (value, key) => entries.push(key, value))
+    out.bytes[out.position++] = MAP
+    writeVarint(out, entries.length / 2)
+    let i = 0
+    try {
+      for (; i < entries.length; i++) this.#write(entries[i])
+    } catch (error) {
+      throw Refusal.at(error, `.${i % 2 === 0 ? 'keys' : 'values'}()[${i >> 1}]`)
+    }
+  }
+
+  #writeSet(set: Set<unknown>): void {
+    const out = this.#out
+    const members: unknown[] = []
+    setForEach.call(set, (member) => members.push(member))
+    out.bytes[out.position++] = SET
+    writeVarint(out, members.length)
+    let i = 0
+    try {
+      for (; i < members.length; i++) this.#write(members[i])
+    } catch (error) {
+      throw Refusal.at(error, `.values()[${i}]`)
+    }
+  }
+
+  /**
+   * As structured clone: the class is what `name` says, if it is a class of the language; message and cause
+   * only if they are own properties with a value; nothing else.
+   */
+  #writeError(error: Error): void {
+    const out = this.#out
+    const name = read(() => requireText(error.name), '.name')
+    const message = Object.getOwnPropertyDescriptor(error, 'message')
+    const cause = Object.getOwnPropertyDescriptor(error, 'cause')
+    const hasMessage = message !== undefined && 'value' in message
+    const hasCause = cause !== undefined && 'value' in cause
+    const text = hasMessage ? read(() => requireText(message.value), '.message') : ''
+    const stack: unknown = read(() => error.stack, '.stack')
+    this.#reserve(ROOM_BYTES)
+    out.bytes[out.position++] = ERROR
+    out.bytes[out.position++] = Math.max(0, (ERROR_CLASSES as readonly string[]).indexOf(name))
+    out.bytes[out.position++] =
+      (hasMessage ? ERROR_MESSAGE : 0) |
+      (typeof stack === 'string' ? ERROR_STACK : 0) |
+      (hasCause ? ERROR_CAUSE : 0)
+    if (hasMessage) writeString(out, text, this.#maxBytes)
+    if (typeof stack === 'string') writeString(out, stack, this.#maxBytes)
+    if (hasCause) {
+      try {
+        this.#write(cause.value)
+      } catch (refusal) {
+        throw Refusal.at(refusal, '.cause')
+      }
+    }
+  }
+
+  #writeDomException(error: DOMException): void {
+    const out = this.#out
+    const stack: unknown = read(() => error.stack, '.stack')
+    const message = read(() => requireText(error.message), '.message')
+    const name = read(() => requireText(error.name), '.name')
+    out.bytes[out.position++] = DOM_EXCEPTION
+    out.bytes[out.position++] = typeof stack === 'string' ? ERROR_STACK : 0
+    writeString(out, message, this.#maxBytes)
+    writeString(out, name, this.#maxBytes)
+    if (typeof stack === 'string') writeString(out, stack, this.#maxBytes)
+  }
+}
+
+/** Neither holes nor other keys, without making a string of each index. */
+function isDense(value: readonly unknown[], length: number): boolean {
+  // Sparse arrays can be billions long; they have far fewer keys.
+  for (let i = 0; i < length; i++) {
+    if (value[i] === undefined && !hasOwn.call(value, i)) return false
+  }
+  return valuesOf(value).length === length
+}
+
+function unboxed(value: object): unknown {
+  if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value)
+  if (types.isStringObject(value)) return String.prototype.valueOf.call(value)
+  if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value)
+  if (types.isBigIntObject(value)) return BigInt.prototype.valueOf.call(value)
+  return Symbol.prototype.valueOf.call(value)
+}
+
+/** As the language makes strings where it converts by itself: not of symbols. */
+function requireText(value: unknown): string {
+  return `${value as string}`
+}
+
+function read<T>(reading: () => T, step: string): T {
+  try {
+    return reading()
+  } catch (error) {
+    throw Refusal.at(error, step)
+  }
+}
+
+let domExceptions: boolean | undefined
+
+/** Node 20 clones a DOMException as `{}`, later ones as itself: what this Node does is done here too. */
+function keepsDomExceptions(): boolean {
+  if (domExceptions === undefined) {
+    try {
+      domExceptions = structuredClone(new DOMException('')) instanceof DOMException
+    } catch {
+      domExceptions = false
+    }
+  }
+  return domExceptions
+}

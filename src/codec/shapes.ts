@@ -1,0 +1,87 @@
+import { Outgoing } from './outgoing.js'
+import { writeString } from './strings.js'
+
+const MAX_NODES = 4096
+/** An object that forks here more often is a dictionary; its further keys are written beside their values. */
+const MAX_EDGES = 128
+const MAX_KEYS = 64
+
+/** Where an object is after some of its keys, in a trie over the keys of all objects met so far. */
+export class ShapeNode {
+  readonly key: string
+  readonly parent: ShapeNode | undefined
+  readonly depth: number
+  /**
+   * No key yet, or the first one is an index: what has such keys can be an arguments object, or, with no key at
+   * all, anything that hides behind `Object.prototype`, and is looked at again.
+   */
+  readonly suspicious: boolean
+  /** The edge taken last: objects of one shape come in rows. */
+  lastKey: string | undefined = undefined
+  lastChild: ShapeNode | undefined = undefined
+  #children: Map<string, ShapeNode> | undefined = undefined
+  #keys: Uint8Array | undefined = undefined
+  /** Serial of the message that last used this shape, and its number in there. */
+  message = -1
+  number = 0
+  /** Of `keys`, for the receiver's cache. Not relied upon there. */
+  hash = 0
+
+  constructor(key: string, parent: ShapeNode | undefined) {
+    this.key = key
+    this.parent = parent
+    this.depth = parent === undefined ? 0 : parent.depth + 1
+    this.suspicious =
+      parent === undefined || (parent.depth === 0 ? /^\d/.test(key) : parent.suspicious)
+  }
+
+  /** The node after one more key, or undefined if the trie should not grow that way. */
+  next(key: string): ShapeNode | undefined {
+    const children = (this.#children ??= new Map())
+    let child = children.get(key)
+    if (child === undefined) {
+      if (this.depth >= MAX_KEYS || children.size >= MAX_EDGES || nodes >= MAX_NODES)
+        return undefined
+      child = new ShapeNode(key, this)
+      children.set(key, child)
+      nodes++
+    }
+    this.lastKey = key
+    this.lastChild = child
+    return child
+  }
+
+  /** The encoded list of keys, made once and copied from then on. */
+  get keys(): Uint8Array {
+    return (this.#keys ??= this.#encodeKeys())
+  }
+
+  #encodeKeys(): Uint8Array {
+    const keys: string[] = []
+    for (let node: ShapeNode = this; node.parent !== undefined; node = node.parent)
+      keys.push(node.key)
+    const out = new Outgoing({ initialBytes: 256 })
+    out.bytes[out.position++] = keys.length
+    for (const key of keys.reverse()) writeString(out, key, 0xffffffff)
+    const encoded = new Uint8Array(out.bytes.subarray(0, out.position))
+    let hash = 0x811c9dc5
+    for (const byte of encoded) hash = Math.imul(hash ^ byte, 0x01000193)
+    this.hash = hash >>> 0
+    return encoded
+  }
+}
+
+let nodes = 0
+let root = new ShapeNode('', undefined)
+
+/**
+ * Where every object of a new message begins. A trie that is full of shapes that came once is thrown away
+ * as a whole, rather than ordered by use: the next message rebuilds what it needs in microseconds.
+ */
+export function shapeRoot(): ShapeNode {
+  if (nodes >= MAX_NODES) {
+    root = new ShapeNode('', undefined)
+    nodes = 0
+  }
+  return root
+}
