@@ -29,4 +29,8 @@ export const checks = {
     step('clippy', () =>
       cargo('clippy', '--workspace', '--all-targets', '--quiet', '--', '--deny', 'warnings'),
     ),
+  bodies: () =>
+    step('platform functions have bodies', () =>
+      run(process.execPath, ['scripts/platform-bodies.js']),
+    ),
 }

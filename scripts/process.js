@@ -25,7 +25,7 @@ export function binary(name, packageName = name) {
 }
 
 /**
- * Runs a process to its end and resolves with what it printed; rejects with ProcessFailed when it fails.
+ * Runs a process to its end and resolves with what it printed, empty with `inherit`; rejects with ProcessFailed when it fails.
  *
  * The process leads a group of its own, which is ended as a whole when this process is told to end or the limit is
  * reached: a test run may have started others. With `inherit` it stays in the terminal's group and prints there.
@@ -34,7 +34,7 @@ export function binary(name, packageName = name) {
  * @param {string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, inherit?: boolean, limitMs?: number }} [options]
  *   `limitMs` counts from the start of the process; 20 minutes by default, none with `inherit`.
- * @returns {Promise<string>} stdout and stderr as they came
+ * @returns {Promise<{ output: string, stdout: string }>} `output` is stdout and stderr as they came
  */
 export function run(
   command,
@@ -60,6 +60,7 @@ export function run(
 
   return new Promise((resolve, reject) => {
     let output = ''
+    let stdout = ''
     let reason
     let lastResort
     const end = (why, signal) => {
@@ -77,13 +78,16 @@ export function run(
       ? undefined
       : setTimeout(() => end(`took longer than ${limitMs / 1000} s`, 'SIGTERM'), limitMs)
 
-    child.stdout?.setEncoding('utf8').on('data', (text) => (output += text))
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      output += text
+      stdout += text
+    })
     child.stderr?.setEncoding('utf8').on('data', (text) => (output += text))
     const settle = (failure) => {
       clearTimeout(limit)
       clearTimeout(lastResort)
       for (const signal of SIGNALS) process.off(signal, onSignal)
-      if (failure === undefined) resolve(output)
+      if (failure === undefined) resolve({ output, stdout })
       else reject(new ProcessFailed(`${command} ${args.join(' ')} ${failure}`, output))
     }
     child.on('error', (error) => settle(`could not be started: ${error.message}`))

@@ -18,8 +18,9 @@ export async function test(avaArguments) {
   try {
     await install()
     await buildForRunning()
-    const { types, oxlint, prettier, publint, rustfmt, clippy } = checks
-    failed += await takeAll([checkDrift, types, oxlint, prettier, publint, rustfmt, clippy])
+    const { types, oxlint, prettier, publint, rustfmt, clippy, bodies } = checks
+    const looks = [checkDrift, types, oxlint, prettier, publint, rustfmt, clippy, bodies]
+    failed += await takeAll(looks)
 
     const testRust = () => cargo('test', '--workspace', '--no-fail-fast')
     const testTypeScript = () => run(process.execPath, [binary('ava'), ...avaArguments])
@@ -44,7 +45,7 @@ async function runTests(title, runner, counted) {
   let counts
   try {
     await step(title, async () => {
-      counts = counted(await runner())
+      counts = counted((await runner()).output)
       if (counts.passed === 0) throw new Error('No test was run.')
       const skipped = counts.skipped > 0 ? `, ${counts.skipped} skipped` : ''
       return { note: `${counts.passed} passed${skipped}` }

@@ -4,7 +4,9 @@ import { ProcessFailed, run } from '../process.js'
 const node = (program, options) => run(process.execPath, ['-e', program], options)
 
 test('a process that ends well gives all that it printed', async (t) => {
-  t.is(await node('console.log("out"); process.exitCode = 0'), 'out\n')
+  const printed = await node('console.log("out"); console.error("aside")')
+  t.is(printed.stdout, 'out\n')
+  t.is(printed.output.length, 'out\naside\n'.length)
 })
 
 test('a process that fails rejects with its output and its exit code', async (t) => {
