@@ -69,8 +69,10 @@ async function measure() {
 }
 
 async function stopAll() {
-  busy?.stop()
-  const stopped = Promise.allSettled(sessions.map((session) => session.stop()))
+  const stopped = Promise.allSettled([
+    busy?.stop(),
+    ...sessions.map(async (session) => session.stop()),
+  ])
   await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, STOP_LIMIT_MS))])
 }
 

@@ -40,11 +40,8 @@ peer('piscina', 'thread', ['acall', 'move', 'blocking-start'], file('piscina'))
 peer('tinypool-threads', 'thread', ['acall', 'move', 'blocking-start'], async () =>
   (await import('./peers/tinypool.js')).tinypoolPeer('worker_threads'),
 )
-peer(
-  'workerpool-threads',
-  'thread',
-  ['acall', 'move', 'listen', 'blocking-start'],
-  async () => (await import('./peers/workerpool.js')).workerpoolPeer('thread'),
+peer('workerpool-threads', 'thread', ['acall', 'move', 'listen', 'blocking-start'], async () =>
+  (await import('./peers/workerpool.js')).workerpoolPeer('thread'),
 )
 peer('jest-worker-threads', 'thread', ['acall', 'blocking-start'], async () =>
   (await import('./peers/jest-worker.js')).jestWorkerPeer(true),

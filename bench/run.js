@@ -34,9 +34,7 @@ async function main() {
   const options = readArguments(process.argv.slice(2))
   if (options.help) return process.stdout.write(HELP)
   if (options.list) {
-    return process.stdout.write(
-      `${[...PEERS.keys()].join('\n')}\n\n${WORKLOADS.join('\n')}\n`,
-    )
+    return process.stdout.write(`${[...PEERS.keys()].join('\n')}\n\n${WORKLOADS.join('\n')}\n`)
   }
 
   const plan = await planCases(options)
@@ -78,15 +76,22 @@ async function main() {
   printGoals(goals)
   if (options.json !== undefined) {
     const { rounds, seconds, seed } = options
-    writeResult(options.json, { date, machine, versions: found, rounds, seconds, seed, goals, cases })
+    writeResult(options.json, {
+      date,
+      machine,
+      versions: found,
+      rounds,
+      seconds,
+      seed,
+      goals,
+      cases,
+    })
   }
 }
 
 /** Round by round, case by case, peer by peer; who comes first changes with every round. */
 async function measure(plan, { rounds, seconds, seed, maxMinutes }, total) {
-  const results = new Map(
-    plan.map((each) => [each, new Map(each.peers.map((peer) => [peer, []]))]),
-  )
+  const results = new Map(plan.map((each) => [each, new Map(each.peers.map((peer) => [peer, []]))]))
   const progress = createProgress(total)
   const end = Date.now() + maxMinutes * 60_000
   const limitSeconds = Math.ceil(seconds * 3 + WATCHDOG_SECONDS)
@@ -97,7 +102,10 @@ async function measure(plan, { rounds, seconds, seed, maxMinutes }, total) {
       for (const peer of order) {
         const label = `round ${round + 1}  ${each.workload.name}@${each.case.name}  ${peer}`
         if (Date.now() > end) {
-          results.get(each).get(peer).push({ notRun: `not run: ${maxMinutes} minutes were over` })
+          results
+            .get(each)
+            .get(peer)
+            .push({ notRun: `not run: ${maxMinutes} minutes were over` })
           progress.step(`${label}: not run`)
           continue
         }
@@ -113,7 +121,10 @@ async function measure(plan, { rounds, seconds, seed, maxMinutes }, total) {
           result.notRun = `not offered: ${result.metrics.notOffered}`
           delete result.metrics
         }
-        results.get(each).get(peer).push({ round, ...result })
+        results
+          .get(each)
+          .get(peer)
+          .push({ round, ...result })
         progress.step(`${label}: ${sayResult(each.workload, result)}`)
       }
     }

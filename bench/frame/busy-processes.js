@@ -15,7 +15,9 @@ export async function startBusyProcesses(count, limitSeconds) {
   )
   return {
     stop() {
+      const gone = children.map((child) => new Promise((resolve) => child.once('exit', resolve)))
       for (const child of children) child.kill('SIGKILL')
+      return Promise.all(gone)
     },
   }
 }

@@ -24,7 +24,7 @@ export function sayMachine(machine) {
 }
 
 function virtualised() {
-  const detected = spawnSync('systemd-detect-virt', { encoding: 'utf8' })
+  const detected = spawnSync('systemd-detect-virt', ['--vm'], { encoding: 'utf8' })
   const name = detected.error ? '' : detected.stdout.trim()
   if (name === 'none') return 'not virtualised'
   if (name !== '') return `virtualised (${name})`

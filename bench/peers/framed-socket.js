@@ -7,7 +7,10 @@ import { Packr } from 'msgpackr'
  * system call each.
  */
 export function frameSocket(socket, receive) {
-  const packr = new Packr({ useRecords: true })
+  // `sequential` is what the package's own streams use: a shape of objects is sent once. One
+  // packer per direction, as each side counts the shapes that it has seen.
+  const outgoing = new Packr({ sequential: true })
+  const incoming = new Packr({ sequential: true })
   let chunks = []
   let available = 0
   let wanted = -1
@@ -27,7 +30,7 @@ export function frameSocket(socket, receive) {
         offset += 4
       }
       if (bytes.length - offset < wanted) break
-      const message = packr.unpack(bytes.subarray(offset, offset + wanted))
+      const message = incoming.unpack(bytes.subarray(offset, offset + wanted))
       offset += wanted
       wanted = -1
       receive(message)
@@ -44,7 +47,7 @@ export function frameSocket(socket, receive) {
 
   return {
     send(message) {
-      const packed = packr.pack(message)
+      const packed = outgoing.pack(message)
       const header = Buffer.allocUnsafe(4)
       header.writeUInt32LE(packed.length)
       if (!corked) {

@@ -21,9 +21,13 @@ export default {
   async run({ peer, seconds, start, case: { way } }) {
     if (!peer.offers.includes(way)) return { notOffered: way }
     const session = await start()
-    const other = spawn(process.execPath, [PAIR, JSON.stringify({ peer: peer.name, way, seconds })], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
+    const other = spawn(
+      process.execPath,
+      [PAIR, JSON.stringify({ peer: peer.name, way, seconds })],
+      {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      },
+    )
     let text = ''
     let heard = () => {}
     other.stdout.setEncoding('utf8').on('data', (chunk) => {
@@ -44,6 +48,7 @@ export default {
     other.stdin.end('go\n')
     const own = await measurePair(session, way, seconds)
     await lines(2)
+    await gone
     const others = JSON.parse(text.split('\n')[1])
     return {
       perSecond: own.perSecond + others.perSecond,
