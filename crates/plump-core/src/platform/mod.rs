@@ -1,16 +1,60 @@
 //! What the core needs of the operating system: one contract, one file per facility and system.
 //!
-//! Required types and functions, the same on every system (`unix/`, `linux/`, `macos/`, `windows/` hold them):
+//! `unix/` holds what Linux and macOS share, `linux/`, `macos/` and `windows/` the rest; what stands directly in this
+//! folder is the same everywhere. Every name exported here exists on every system with the same signature
+//! (`docs/platforms.md` says which facility each system uses for it):
 //!
-//! - `pipe() -> io::Result<(PipeReader, PipeWriter)>`: close-on-exec (not inheritable) and non-blocking on this
-//!   side from birth. `PipeReader::try_read`, `PipeWriter::try_write`: never wait, `WouldBlock` when they would,
-//!   `BrokenPipe` instead of a signal.
-//! - `InheritedEnd`: the end of a pipe (or a memory or bell handle) that goes to a child; closed here after the spawn.
-//! - `Reactor`: the one place where the I/O thread sleeps. One-shot sources: a source reports once, then is silent
-//!   until armed again. `Reactor::notify` wakes it from any thread.
-//! - `spawn(SpawnRequest) -> io::Result<Child>`: never forks the whole address space (26 ms of blocked caller at
-//!   584 MB resident, measured; `posix_spawn` 0.3 ms at any size).
-//! - `Child`: `pid`, exit watched by the reactor, `try_wait`, `terminate`, `kill`.
-//! - `Bell`: wakes one sleeper in this or another process; level, not edge: a ring before the sleep is not lost.
-//! - `adopt_parent`: called in a worker when it opens its link; ends the worker with its parent where the system can.
-//! - `current_cpu`, `cpu_count`, `resident_bytes(pid)`, `cpu_time(pid)`.
+//! - [`pipe_to_child`], [`pipe_from_child`]: close-on-exec (not inheritable) and non-blocking on this side from birth.
+//!   [`PipeReader::try_read`], [`PipeWriter::try_write`]: never wait, `WouldBlock` when they would, `BrokenPipe`
+//!   instead of a signal.
+//! - [`InheritedEnd`]: the end of a pipe (or a memory or bell handle) that goes to a child; closed here after the spawn.
+//! - [`Reactor`]: the one place where the I/O thread sleeps. One-shot [`Source`]s: a source reports once, then is
+//!   silent until armed again. [`Reactor::notify`] wakes it from any thread.
+//! - [`spawn`]: never forks the whole address space (26 ms of blocked caller at 584 MB resident, measured;
+//!   `posix_spawn` 0.3 ms at any size).
+//! - [`Child`]: `pid`, exit watched by the reactor, `try_wait`, `terminate`, `kill`.
+//! - [`Bell`]: wakes one sleeper in this or another process; level, not edge: a ring before the sleep is not lost.
+//! - [`on_spawner_thread`], [`adopt_parent`], [`ignore_interrupt`], [`exit_now`]: the life of a worker.
+//! - [`current_cpu`], [`available_cpus`], [`resident_bytes`], [`cpu_time`], [`parent_id`]: what can be measured.
+
+mod exit_status;
+mod interest;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+#[cfg(target_vendor = "apple")]
+mod macos;
+mod spawn_request;
+mod spawner_thread;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use linux as system;
+#[cfg(target_vendor = "apple")]
+use macos as system;
+#[cfg(windows)]
+use windows as system;
+
+pub use exit_status::ExitStatus;
+pub use interest::{Event, Interest};
+pub use spawn_request::SpawnRequest;
+pub use spawner_thread::on_spawner_thread;
+
+pub use system::{
+    Bell, adopt_parent, available_cpus, cpu_time, current_cpu, exit_now, ignore_interrupt,
+    parent_id, resident_bytes, signal_name, wait_any,
+};
+#[cfg(unix)]
+pub use unix::{
+    Child, FIRST_INHERITED, InheritedEnd, PipeReader, PipeWriter, Reactor, Source,
+    inherited_number, open_inherited_reader, open_inherited_writer, pipe_from_child, pipe_to_child,
+    spawn,
+};
+#[cfg(windows)]
+pub use windows::{
+    Child, FIRST_INHERITED, InheritedEnd, PipeReader, PipeWriter, Reactor, Source,
+    inherited_number, open_inherited_reader, open_inherited_writer, pipe_from_child, pipe_to_child,
+    spawn,
+};

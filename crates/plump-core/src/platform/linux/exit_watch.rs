@@ -1,0 +1,50 @@
+//! How a reactor learns that a child has exited: its pidfd becomes readable.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use polling::{PollMode, Poller};
+
+use crate::platform::unix::{Child, ExitReports};
+
+#[derive(Debug)]
+pub(in crate::platform) struct ExitWatch;
+
+#[allow(clippy::unused_self)] // macOS keeps state here
+impl ExitWatch {
+    pub(in crate::platform) fn new() -> Self {
+        Self
+    }
+
+    pub(in crate::platform) fn watch(
+        &self,
+        poller: &Poller,
+        reports: &Arc<ExitReports>,
+        key: usize,
+        child: &Child,
+    ) -> io::Result<()> {
+        match child.handle().pidfd() {
+            Some(pidfd) => {
+                let event = polling::Event::readable(key);
+                // SAFETY: the pidfd lives as long as the child, and by the contract of `unwatch_exit` that is
+                // called before the child is dropped. (epoll drops a closed descriptor by itself anyway.)
+                unsafe { poller.add_with_mode(pidfd.as_raw_fd(), event, PollMode::Oneshot) }
+            }
+            None => reports.wait_for(child.raw_pid(), key),
+        }
+    }
+
+    pub(in crate::platform) fn unwatch(
+        &self,
+        poller: &Poller,
+        reports: &Arc<ExitReports>,
+        child: &Child,
+    ) {
+        match child.handle().pidfd() {
+            // Fails only for a child that is not watched.
+            Some(pidfd) => drop(poller.delete(pidfd)),
+            None => reports.forget(child.raw_pid()),
+        }
+    }
+}

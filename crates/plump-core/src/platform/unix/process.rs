@@ -1,0 +1,20 @@
+//! This process itself.
+
+/// Ends this process at once: no handler runs, nothing is flushed.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit takes an integer and does not return.
+    unsafe { libc::_exit(code) }
+}
+
+/// Ignores the interrupt of the terminal (Ctrl-C reaches every process of its group; ending a worker is its
+/// host's decision).
+pub fn ignore_interrupt() {
+    // SAFETY: SIGINT is a valid signal, and ignoring it installs no code.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) };
+}
+
+/// The process id of this process's parent.
+#[must_use]
+pub fn parent_id() -> u32 {
+    std::os::unix::process::parent_id()
+}
