@@ -30,9 +30,8 @@ impl Bell {
             return Err(io::Error::last_os_error());
         }
         // SAFETY: eventfd has just made this descriptor; nobody else knows it.
-        Ok(Self {
-            counter: unsafe { File::from_raw_fd(number) },
-        })
+        let counter = unsafe { File::from_raw_fd(number) };
+        Ok(Self { counter })
     }
 
     /// Rings. Rings that nobody has cleared yet merge into one.

@@ -18,9 +18,8 @@ impl FileActions {
         // SAFETY: `raw` has the size of the list that init fills.
         check(unsafe { libc::posix_spawn_file_actions_init(raw.as_mut_ptr()) })?;
         // SAFETY: init succeeded.
-        Ok(Self {
-            raw: unsafe { raw.assume_init() },
-        })
+        let raw = unsafe { raw.assume_init() };
+        Ok(Self { raw })
     }
 
     /// Opens `path` as descriptor `target`. Both implementations copy the path.

@@ -18,9 +18,8 @@ impl SpawnAttributes {
         // SAFETY: `raw` has the size of the attributes that init fills.
         check(unsafe { libc::posix_spawnattr_init(raw.as_mut_ptr()) })?;
         // SAFETY: init succeeded.
-        let mut attributes = Self {
-            raw: unsafe { raw.assume_init() },
-        };
+        let raw = unsafe { raw.assume_init() };
+        let mut attributes = Self { raw };
         attributes.set_signals()?;
         Ok(attributes)
     }
