@@ -38,6 +38,7 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_BUS_CLOSED'
   | 'ERR_PLUMP_INVALID_LINK'
   | 'ERR_PLUMP_CALLER_BLOCKED'
+  | 'ERR_PLUMP_NO_CONTEXT'
 
 /** Names of the classes in which errors reach the user. */
 export type ErrorClassName =
@@ -274,6 +275,12 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     summary: 'A blocking wait was started inside another one on the same thread.',
     remedy: 'Use `acall()` there.',
   },
+  ERR_PLUMP_NO_CONTEXT: {
+    number: 37,
+    class: 'PlumpError',
+    summary: 'A command that is a method was called before the worker had an instance to run it on.',
+    remedy: 'Call `setContext(instance)` in the worker module.',
+  },
 }
 
 /** Codes by their number; the place of number 0 is empty. */
@@ -315,4 +322,5 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_BUS_CLOSED',
   'ERR_PLUMP_INVALID_LINK',
   'ERR_PLUMP_CALLER_BLOCKED',
+  'ERR_PLUMP_NO_CONTEXT',
 ]

@@ -116,7 +116,11 @@ fn errors_md() -> String {
 
 /// A TypeScript string literal, in the quotes that prettier would choose.
 fn quoted(sentence: &str) -> String {
-    let quote = if sentence.matches('\'').count() > sentence.matches('"').count() { '"' } else { '\'' };
+    let quote = if sentence.matches('\'').count() > sentence.matches('"').count() {
+        '"'
+    } else {
+        '\''
+    };
     let mut text = String::from(quote);
     for character in sentence.chars() {
         if character == quote || character == '\\' {

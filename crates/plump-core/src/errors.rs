@@ -180,6 +180,9 @@ error_kinds! {
     CallerBlocked = 36, "ERR_PLUMP_CALLER_BLOCKED", Plump,
         "A blocking wait was started inside another one on the same thread.",
         "Use `acall()` there.";
+    NoContext = 37, "ERR_PLUMP_NO_CONTEXT", Plump,
+        "A command that is a method was called before the worker had an instance to run it on.",
+        "Call `setContext(instance)` in the worker module.";
 }
 
 impl ErrorKind {
