@@ -11,7 +11,7 @@ const STOP_LIMIT_MS = 3000
 const request = JSON.parse(process.argv[2])
 
 // The driver holds the other end of stdin. When it is gone, however it went, the whole process
-// group goes: this process leads it.
+// group goes; 0 is the own group.
 process.stdin.on('end', endGroup).on('error', endGroup).resume()
 process.stdin.unref()
 
@@ -78,7 +78,7 @@ async function stopAll() {
 
 function endGroup() {
   try {
-    process.kill(-process.pid, 'SIGKILL')
+    process.kill(0, 'SIGKILL')
   } catch {
     process.exit(1)
   }

@@ -1,7 +1,6 @@
 // The driver: plans the cells, runs them one at a time with the peers interleaved, prints tables.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { HELP, readArguments } from './frame/arguments.js'
 import { judgeGoals } from './frame/goals.js'
 import { installMissing, versions } from './frame/install.js'
@@ -150,11 +149,9 @@ function printGoals(goals) {
   }
 }
 
-/** A bare file name goes to bench/results/, a path where it says. */
+/** Relative to where the user stands: npm runs this in the package's folder and says from where. */
 function writeResult(file, result) {
-  const path = file.includes('/')
-    ? resolve(file)
-    : fileURLToPath(new URL(`results/${file}`, import.meta.url))
+  const path = resolve(process.env.INIT_CWD ?? process.cwd(), file)
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, `${JSON.stringify(result)}\n`)
   process.stderr.write(`written: ${path}\n`)

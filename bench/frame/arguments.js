@@ -8,7 +8,7 @@ export const HELP = `npm run bench -- [options]
   --workloads x,y  only these workloads; 'x@case' for one case (default: all)
   --rounds n       rounds, interleaved over the peers (default 5)
   --seconds s      time of each measurement (default 1)
-  --json file      write the result there; a bare name goes to bench/results/
+  --json file      write the result there, raw data included
   --seed n         seed of payloads and of the first order of peers (default 1)
   --max-minutes m  no new measurement after that time (default 60)
   --list           names of the peers and workloads

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +6,13 @@ import { fileURLToPath } from 'node:url'
 
 const CELL = fileURLToPath(new URL('../cell.js', import.meta.url))
 const KEPT_OUTPUT_CHARACTERS = 2000
+
+/**
+ * A second watchdog that is no JavaScript and does not need the driver: coreutils' `timeout` leads
+ * the group. Without it a cell that blocks for ever would outlive a driver that was killed.
+ */
+const HAS_TIMEOUT = spawnSync('timeout', ['--version'], { stdio: 'ignore' }).status === 0
+const SECOND_WATCHDOG_SECONDS = 5
 
 /** The process groups that are alive, so that an interrupted driver can end them. */
 const groups = new Set()
@@ -19,11 +26,14 @@ export async function runCell({ peer, workload, case: name, seconds, seed, limit
   const resultPath = join(folder, 'result.json')
   const request = { peer, workload, case: name, seconds, seed, limitSeconds, resultPath }
   try {
-    const child = spawn(
-      process.execPath,
-      ['--expose-gc', '--no-warnings', CELL, JSON.stringify(request)],
-      { stdio: ['pipe', 'pipe', 'pipe'], detached: true },
-    )
+    const command = [process.execPath, '--expose-gc', '--no-warnings', CELL]
+    if (HAS_TIMEOUT) {
+      command.unshift('timeout', '--signal=KILL', String(limitSeconds + SECOND_WATCHDOG_SECONDS))
+    }
+    const child = spawn(command[0], [...command.slice(1), JSON.stringify(request)], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      detached: true,
+    })
     groups.add(child.pid)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
