@@ -13,7 +13,6 @@ export async function buildNative() {
   const flags = [
     '--platform',
     '--release',
-    '--strip',
     '--no-const-enum',
     '--js',
     'binding.js',
