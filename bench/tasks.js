@@ -56,8 +56,12 @@ export function burn(ms) {
   return ms
 }
 
-/** Who does the work: `tid` is the kernel's number of the very thread that runs JavaScript. */
-export function identity() {
+/**
+ * Who does the work: `tid` is the kernel's number of the very thread that runs JavaScript.
+ * @param ms keeps the worker that long first, so that a second call finds it busy
+ */
+export function identity(ms = 0) {
+  burn(ms)
   return { pid: process.pid, threadId, tid: kernelThreadId() }
 }
 
