@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 const DEFAULT_LIMIT_MS = 20 * 60_000
+const LAST_WORDS_MS = 10_000
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 export class ProcessFailed extends Error {
@@ -62,7 +63,9 @@ export function run(
     let output = ''
     let stdout = ''
     let reason
+    let interruption
     let lastResort
+    let leftBehind
     const end = (why, signal) => {
       reason ??= why
       kill(signal)
@@ -70,8 +73,8 @@ export function run(
     }
     // The terminal has sent Ctrl-C to the whole of its group, an inheriting child included: told once is enough.
     const onSignal = (signal) => {
-      if (inherit && signal === 'SIGINT') reason ??= 'was interrupted'
-      else end(`was ended by ${signal}`, signal)
+      interruption = signal
+      if (!inherit || signal !== 'SIGINT') end(`was ended by ${signal}`, signal)
     }
     for (const signal of SIGNALS) process.on(signal, onSignal)
     const limit = inherit
@@ -86,10 +89,17 @@ export function run(
     const settle = (failure) => {
       clearTimeout(limit)
       clearTimeout(lastResort)
+      clearTimeout(leftBehind)
       for (const signal of SIGNALS) process.off(signal, onSignal)
+      // Whoever ends this process wants no further step; what it had started is gone by now.
+      if (interruption !== undefined) process.kill(process.pid, interruption)
       if (failure === undefined) resolve({ output, stdout })
       else reject(new ProcessFailed(`${command} ${args.join(' ')} ${failure}`, output))
     }
+    child.on('exit', () => {
+      // What it started and did not wait for may still print, but not for ever.
+      leftBehind = setTimeout(() => end('left processes behind', 'SIGKILL'), LAST_WORDS_MS)
+    })
     child.on('error', (error) => settle(`could not be started: ${error.message}`))
     child.on('close', (code, signal) => {
       if (code === 0 && reason === undefined) settle()
