@@ -7,7 +7,7 @@ export const HELP = `npm run bench -- [options]
   --peers a,b      only these peers; 'plump-ipc' brings its variants (default: all)
   --workloads x,y  only these workloads; 'x@case' for one case (default: all)
   --rounds n       rounds, interleaved over the peers (default 5)
-  --seconds s      time of each measurement (default 1)
+  --seconds s      time of each measurement (default 0.5)
   --json file      write the result there, raw data included
   --seed n         seed of payloads and of the first order of peers (default 1)
   --max-minutes m  no new measurement after that time (default 60)
@@ -26,7 +26,7 @@ export function readArguments(argv) {
       peers: { type: 'string' },
       workloads: { type: 'string' },
       rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '1' },
+      seconds: { type: 'string', default: '0.5' },
       json: { type: 'string' },
       seed: { type: 'string', default: '1' },
       'max-minutes': { type: 'string', default: '60' },
