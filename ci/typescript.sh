@@ -6,6 +6,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 npm run --silent check:drift
-npm run --silent typecheck
-npm run --silent lint
+npm run --silent lint -- types oxlint prettier publint
 exec node node_modules/ava/entrypoints/cli.mjs "$@"

@@ -49,10 +49,17 @@ const commands = {
     await checks.types()
   },
 
-  lint: async () => {
+  // All of them, or the named ones alone.
+  lint: async (names) => {
     await install()
-    const { oxlint, prettier, rustfmt, clippy } = checks
-    if ((await takeAll([oxlint, prettier, rustfmt, clippy])) > 0) process.exitCode = 1
+    const linters = names.length > 0 ? names : ['oxlint', 'prettier', 'rustfmt', 'clippy', 'bodies']
+    const unknown = linters.filter((name) => !Object.hasOwn(checks, name))
+    if (unknown.length > 0) {
+      throw new Error(
+        `no linter ${unknown.join(', ')}; there are ${Object.keys(checks).join(', ')}`,
+      )
+    }
+    if ((await takeAll(linters.map((name) => checks[name]))) > 0) process.exitCode = 1
   },
 
   // Everything, or the named files and folders alone.
