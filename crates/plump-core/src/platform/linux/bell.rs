@@ -48,7 +48,7 @@ impl Bell {
     }
 
     /// Waits for a ring without clearing it; `false` when `timeout` passed first. `None` waits for ever.
-    #[must_use]
+    #[allow(clippy::must_use_candidate)] // who waits for ever knows the answer
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         poll_readable(self.descriptor(), timeout)
     }
@@ -96,7 +96,7 @@ impl Bell {
 }
 
 /// Waits until one of the bells rings; `false` when `timeout` passed first. `None` waits for ever.
-#[must_use]
+#[allow(clippy::must_use_candidate)] // who looks at everything anyway needs no answer
 pub fn wait_any(bells: &[&Bell], timeout: Option<Duration>) -> bool {
     poll_readable_any(bells.iter().map(|bell| bell.descriptor()), timeout)
 }

@@ -67,7 +67,7 @@ impl PipeBell {
     }
 
     /// Waits for a ring without clearing it; `false` when `timeout` passed first. `None` waits for ever.
-    #[must_use]
+    #[allow(clippy::must_use_candidate)] // who waits for ever knows the answer
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         poll_readable(self.reader.as_raw_fd(), timeout)
     }
