@@ -48,8 +48,10 @@ import { Views } from './views.js'
 
 /** Room that is there at the beginning of every value: for a tag and all that is not written by the piece. */
 const ROOM_BYTES = 64
-/** Up to here objects already met are found by looking at each; above, in a Map. */
-const SCANNED_OBJECTS = 16
+/** Up to here objects already met are found by looking at each, which a Map's growth costs more than; above, in a Map. */
+const SCANNED_OBJECTS = 40
+/** Up to here by a loop, which `indexOf` costs more to enter. */
+const LOOPED_OBJECTS = 12
 /** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
 const LISTED_ELEMENTS = 4096
 
@@ -292,8 +294,13 @@ export class Encoder {
     const seenMap = this.#seenMap
     if (seenMap === undefined) {
       const seen = this.#seen
-      for (let i = 0; i < count; i++) {
-        if (seen[i] === value) return this.#writeReference(i)
+      if (count <= LOOPED_OBJECTS) {
+        for (let i = 0; i < count; i++) {
+          if (seen[i] === value) return this.#writeReference(i)
+        }
+      } else {
+        const known = seen.indexOf(value)
+        if (known !== -1) return this.#writeReference(known)
       }
       if (count < SCANNED_OBJECTS) {
         seen[count] = value

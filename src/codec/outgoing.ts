@@ -14,7 +14,7 @@ export interface OutgoingOptions {
   readonly initialBytes?: number
   /** Main bytes at most (segments are counted by whoever adds them). Default 4 GiB less one byte. */
   readonly maxBytes?: number
-  /** Told each new backing, before anything is written to it. */
+  /** Told each backing that replaces the first one, before anything more is written. */
   readonly onReplace?: (bytes: Buffer) => void
 }
 
@@ -57,7 +57,6 @@ export class Outgoing {
     this.#onReplace = options.onReplace
     this.bytes = Buffer.allocUnsafeSlow(this.#initialBytes)
     this.view = new DataView(this.bytes.buffer)
-    this.#onReplace?.(this.bytes)
   }
 
   /** Forgets everything written. */
