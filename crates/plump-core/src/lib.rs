@@ -1,18 +1,24 @@
 //! The core of plump-ipc: everything that must work while JavaScript is busy.
 //!
-//! One direction of travel: `host`/`link` → `router` → `port` → `frame` → `channel` → `platform`.
-//! A module imports only from its right, and `errors` and `limits` from everywhere.
+//! One direction of travel: `environment` → `host`, `link` → `router`, `bus`, `inbox` → `port` → `frame` → `channel` →
+//! `platform`. A module imports only from its right, and `errors`, `limits` from everywhere.
 
 pub mod bus;
 pub mod channel;
 pub mod control;
+pub mod debug;
+pub mod environment;
 pub mod errors;
+pub mod failure;
 pub mod frame;
 pub mod host;
 pub mod inbox;
 pub mod limits;
 pub mod link;
+pub mod memory;
 pub mod platform;
 pub mod port;
 pub mod process;
 pub mod router;
+pub mod stderr;
+pub mod timers;

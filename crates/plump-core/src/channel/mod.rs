@@ -1,7 +1,14 @@
 //! A channel carries bytes both ways between two processes, in order, and says when to wake whom.
 //! Frames do not know which kind they travel over; `tests/channel_conformance.rs` runs one suite over all.
 
+pub mod pipe;
+pub mod ring;
+pub mod ring_in_reactor;
+pub mod spin;
+
+use crate::platform::Bell;
 use std::io;
+use std::sync::Arc;
 
 /// Which kind of channel carries the calls of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -57,4 +64,21 @@ pub trait Channel: Send {
 
     /// Which kind it is, for the stats.
     fn kind(&self) -> ChannelKind;
+
+    /// The owner's reactor has reported this channel's key, for reading or for writing.
+    fn fired(&mut self, _writable: bool) {}
+
+    /// The other process has ended: what it had written is still read, then comes the end. A pipe knows by itself.
+    fn peer_gone(&mut self) {}
+
+    /// The bell that the other side rings for `Sleeper::Caller`; `None` where the I/O thread wakes the caller.
+    fn caller_bell(&self) -> Option<Arc<dyn CallerBell>> {
+        None
+    }
+}
+
+/// The bell of a blocked caller, shared with the channel it belongs to.
+pub trait CallerBell: Send + Sync {
+    /// The bell.
+    fn caller_bell(&self) -> &Bell;
 }

@@ -35,6 +35,11 @@
 //! a sleeper, so a bell that rang means "look again", not "there is something": a ring may arrive late, when everything
 //! was read already.
 
+#![allow(
+    unexpected_cfgs,
+    reason = "`ci/loom.sh` sets `loom`, which cargo does not know"
+)]
+
 #[cfg(not(loom))]
 mod cells;
 pub mod layout;
@@ -121,6 +126,25 @@ struct Bells {
     host_io: Bell,
     host_caller: Bell,
     worker_io: Bell,
+}
+
+/// A side's caller bell, kept alive without its channel.
+#[cfg_attr(loom, expect(dead_code, reason = "a model waits on its own bells"))]
+struct CallerBellOf {
+    bells: Arc<Bells>,
+    side: Side,
+}
+
+impl super::CallerBell for CallerBellOf {
+    #[cfg(not(loom))]
+    fn caller_bell(&self) -> &Bell {
+        self.bells.caller(self.side)
+    }
+
+    #[cfg(loom)]
+    fn caller_bell(&self) -> &crate::platform::Bell {
+        unreachable!("a model waits on its own bells")
+    }
 }
 
 impl Bells {
@@ -319,6 +343,15 @@ impl RingChannel {
     #[must_use]
     pub fn caller_bell(&self) -> &Bell {
         self.bells.caller(self.side)
+    }
+
+    /// The caller bell, for whoever sleeps on it without this channel at hand.
+    #[must_use]
+    pub fn shared_caller_bell(&self) -> Arc<dyn super::CallerBell> {
+        Arc::new(CallerBellOf {
+            bells: Arc::clone(&self.bells),
+            side: self.side,
+        })
     }
 
     /// How many calls the worker says it has begun; see [`RingChannel::set_begun`]. The value is the worker's: check it.

@@ -1,0 +1,76 @@
+//! A ring whose bell is a source of the process's reactor.
+
+use super::ring::RingChannel;
+use super::{CallerBell, Channel, ChannelKind, Sleeper};
+use crate::platform::{Interest, Reactor};
+use std::io;
+use std::sync::Arc;
+
+/// A ring, and the reactor that its I/O bell wakes.
+pub struct RingInReactor {
+    ring: RingChannel,
+    reactor: Arc<Reactor>,
+    key: usize,
+}
+
+impl RingInReactor {
+    /// Registers the ring's bell. The bell is armed all the time: it rings only when this side has said that it sleeps.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new(ring: RingChannel, reactor: Arc<Reactor>, key: usize) -> io::Result<Self> {
+        reactor.register(key, ring.io_bell().source())?;
+        reactor.arm(key, ring.io_bell().source(), Interest::Readable)?;
+        Ok(Self { ring, reactor, key })
+    }
+}
+
+impl Drop for RingInReactor {
+    fn drop(&mut self) {
+        self.reactor.deregister(self.ring.io_bell().source());
+    }
+}
+
+impl Channel for RingInReactor {
+    fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.ring.try_read(into)
+    }
+
+    fn try_write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.ring.try_write(from)
+    }
+
+    fn may_have_bytes(&self) -> bool {
+        self.ring.may_have_bytes()
+    }
+
+    fn sleep(&mut self, who: Sleeper) -> bool {
+        self.ring.sleep(who)
+    }
+
+    fn watch(&mut self) {
+        self.ring.watch();
+    }
+
+    fn peer_on_other_cpu(&self) -> bool {
+        self.ring.peer_on_other_cpu()
+    }
+
+    fn kind(&self) -> ChannelKind {
+        ChannelKind::Ring
+    }
+
+    fn fired(&mut self, _writable: bool) {
+        self.ring.io_bell().clear();
+        // Can't fail for a source that is registered; if it does, the next sleep finds the bytes.
+        let _ = self.reactor.arm(self.key, self.ring.io_bell().source(), Interest::Readable);
+    }
+
+    fn peer_gone(&mut self) {
+        self.ring.peer_gone();
+    }
+
+    fn caller_bell(&self) -> Option<Arc<dyn CallerBell>> {
+        Some(self.ring.shared_caller_bell())
+    }
+}

@@ -1,0 +1,101 @@
+//! What both sides tell each other besides calls and events: serde types in bincode, with a limit on what decoding may allocate.
+
+use crate::limits::MAX_CONTROL_BYTES;
+use serde::{Deserialize, Serialize};
+
+/// The protocol's version; both sides must have the same.
+pub const PROTOCOL: u32 = 1;
+
+/// A control message, either way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Control {
+    /// Host to worker, first: what the worker is to be.
+    Welcome {
+        /// `PROTOCOL` of the host.
+        protocol: u32,
+        /// Version of the host's package.
+        version: String,
+        /// The largest payload, bytes.
+        max_payload_bytes: u64,
+        /// Microseconds for which the worker may watch for the next call.
+        spin_us: u32,
+        /// JSON for the worker's TypeScript half.
+        settings: String,
+    },
+    /// Worker to host, first.
+    Hello {
+        /// `PROTOCOL` of the worker.
+        protocol: u32,
+        /// Version of the worker's package.
+        version: String,
+        /// Its process id.
+        pid: u32,
+    },
+    /// Worker to host: names of commands, which get the next numbers.
+    Commands(Vec<String>),
+    /// Worker to host: the module is loaded.
+    Ready,
+    /// Worker to host: the module could not be loaded; the error in the built-in form.
+    LoadFailed(Vec<u8>),
+    /// Worker to host: the worker is about to end by this error, in the built-in form.
+    LastWords(Vec<u8>),
+    /// Worker to host: everything was answered, the worker ends as it was asked to.
+    Goodbye,
+    /// Host to worker: nobody waits for this call any more.
+    Cancel(u64),
+    /// Host to worker: finish what has begun, then end.
+    Shutdown,
+    /// Host to worker: answer with `Pong`.
+    Ping(u32),
+    /// Worker to host: the link thread lives.
+    Pong(u32),
+}
+
+impl Control {
+    /// Encodes the message.
+    ///
+    /// # Panics
+    /// Never: every variant can be encoded.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        bincode::serde::encode_to_vec(self, bincode::config::standard()).expect("control messages are plain data")
+    }
+
+    /// Decodes a message that takes all of `bytes`; `None` when it does not.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let config = bincode::config::standard().with_limit::<MAX_CONTROL_BYTES>();
+        match bincode::serde::decode_from_slice(bytes, config) {
+            Ok((message, used)) if used == bytes.len() => Some(message),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_survive_the_way() {
+        for message in [
+            Control::Ready,
+            Control::Ping(7),
+            Control::Commands(vec!["add".into(), "ä".into()]),
+            Control::LastWords(vec![0; 1000]),
+        ] {
+            assert_eq!(Control::decode(&message.encode()), Some(message));
+        }
+    }
+
+    #[test]
+    fn hostile_bytes_are_refused_without_allocation() {
+        // Variant 2 (Commands) that claims 2^40 names.
+        assert_eq!(Control::decode(&[2, 253, 0, 0, 0, 0, 0, 1, 0, 0]), None);
+        assert_eq!(Control::decode(&[200]), None);
+        assert_eq!(Control::decode(&[]), None);
+        let mut trailing = Control::Ready.encode();
+        trailing.push(0);
+        assert_eq!(Control::decode(&trailing), None);
+    }
+}

@@ -1,0 +1,487 @@
+//! The link between a host and a worker: how it is made, and the worker's side of it.
+
+use crate::bus::{Event, Mailbox};
+use crate::channel::pipe::PipeChannel;
+use crate::channel::ring::{DEFAULT_CAPACITY, RingChannel, RingPair};
+use crate::channel::ring_in_reactor::RingInReactor;
+use crate::channel::{Channel, ChannelKind, Sleeper};
+use crate::control::{Control, PROTOCOL};
+use crate::debug;
+use crate::environment::{Environment, Owner, SourceKind, State, key_of};
+use crate::errors::ErrorKind;
+use crate::failure::Failure;
+use crate::frame::{FrameKind, Header};
+use crate::inbox::EntryKind;
+use crate::limits::{MAILBOX_EVENTS, NAMES_PER_MESSAGE};
+use crate::platform::{self, InheritedEnd, Reactor};
+use crate::port::{Order, Payload, Port, PortError};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The variable that tells a worker the numbers of its descriptors. The worker deletes it at start, so that its own
+/// children do not take themselves for workers.
+pub const VARIABLE: &str = "PLUMP_IPC_LINK";
+
+/// Version of the variable's form.
+const FORM: &str = "1";
+
+/// A worker waits this long for the host's first message.
+const WELCOME_LIMIT: Duration = Duration::from_secs(30);
+
+/// A worker that ends waits at most this long until the host has taken its last bytes.
+const LAST_FLUSH: Duration = Duration::from_secs(2);
+
+/// Bytes read before others get their turn.
+const READ_BUDGET_BYTES: usize = 1024 * 1024;
+
+/// Bytes of events that are handed to the control pipe before the rest stays in the mailbox.
+const EVENT_BACKLOG_BYTES: usize = 256 * 1024;
+
+/// The ends that a worker inherits, until it has.
+pub(crate) struct LinkEnds(Vec<InheritedEnd>);
+
+impl LinkEnds {
+    pub fn take(&mut self) -> Vec<InheritedEnd> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// A link, seen from the host.
+pub(crate) struct MadeLink {
+    pub control: Port,
+    pub data: Port,
+    pub ends: LinkEnds,
+    /// The value of `VARIABLE` for the worker.
+    pub value: String,
+}
+
+/// Makes a link for the worker in `slot`.
+pub(crate) fn make_link(
+    reactor: &Arc<Reactor>,
+    slot: usize,
+    parent: u32,
+    ring: bool,
+    max_payload_bytes: usize,
+) -> io::Result<MadeLink> {
+    let key = |source| key_of(Owner::Worker(slot), source);
+    let (control, mut ends) = make_pipes(reactor, key(SourceKind::ControlIn), key(SourceKind::ControlOut))?;
+    let (data, data_ends, kind): (Box<dyn Channel>, _, _) = if ring {
+        let pair = RingPair::create(DEFAULT_CAPACITY)?;
+        let ends = pair.inherit()?;
+        let channel = RingInReactor::new(pair.host_channel(), Arc::clone(reactor), key(SourceKind::DataIn))?;
+        (Box::new(channel), ends, "ring")
+    } else {
+        let (channel, ends) = make_pipes(reactor, key(SourceKind::DataIn), key(SourceKind::DataOut))?;
+        (Box::new(channel), ends, "pipe")
+    };
+    ends.extend(data_ends);
+    let numbers: Vec<String> = ends
+        .iter()
+        .enumerate()
+        .map(|(index, end)| platform::inherited_number(index, end).to_string())
+        .collect();
+    let value = format!("{FORM} {parent} {kind} {}", numbers.join(" "));
+    Ok(MadeLink {
+        control: Port::new(Box::new(control), Order::Strict, max_payload_bytes),
+        data: Port::new(data, Order::Interleaved, max_payload_bytes),
+        ends: LinkEnds(ends),
+        value,
+    })
+}
+
+fn make_pipes(reactor: &Arc<Reactor>, in_key: usize, out_key: usize) -> io::Result<(PipeChannel, Vec<InheritedEnd>)> {
+    let (writer, worker_reads) = platform::pipe_to_child()?;
+    let (reader, worker_writes) = platform::pipe_from_child()?;
+    let channel = PipeChannel::new(reader, writer, Arc::clone(reactor), in_key, out_key)?;
+    Ok((channel, vec![worker_reads, worker_writes]))
+}
+
+/// Says that the I/O thread listens to a port; `false`: it has bytes already.
+pub(crate) fn listen(port: &mut Port) -> bool {
+    port.channel().sleep(Sleeper::IoThread)
+}
+
+/// Moves events from a mailbox into a control pipe, as far as that takes them.
+pub(crate) fn carry(port: &mut Port, mailbox: &Mailbox, sent: &mut u64, most: usize) -> io::Result<()> {
+    loop {
+        while port.backlog() < most
+            && let Some(event) = mailbox.try_take()
+        {
+            *sent += 1;
+            port.send(Header::new(FrameKind::Event, *sent, 0, 0), &[event.body()]);
+        }
+        if !port.flush()? || mailbox.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The link to this process's host.
+pub(crate) struct Uplink {
+    control: Option<Box<Port>>,
+    pub data: Option<Box<Port>>,
+    pub mailbox: Arc<Mailbox>,
+    events_sent: u64,
+    welcome: Option<Control>,
+    /// Calls begun, as JavaScript says; answered; and told to the host as begun.
+    begun: u64,
+    answered: u64,
+    told: u64,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// With a result.
+    Result,
+    /// With something thrown.
+    Thrown,
+    /// The call could not be run or its result not be sent; for the reason of that kind.
+    Refused(ErrorKind),
+}
+
+impl Environment {
+    /// Opens the link named by the value of `VARIABLE`, says hello and waits for the host's welcome: its settings.
+    ///
+    /// # Errors
+    /// `InvalidLink`, `VersionMismatch`, `StartTimeout`.
+    pub fn open_uplink(&self, value: &str, version: &str) -> Result<String, Failure> {
+        let shared = self.shared();
+        let uplink = {
+            let state = shared.lock();
+            if state.uplink.is_some() {
+                return Err(Failure::new(ErrorKind::InvalidLink, "This process has a link already."));
+            }
+            open(value, &state.reactor)?
+        };
+        shared.with(|state| {
+            state.uplink = Some(Box::new(uplink));
+            let hello =
+                Control::Hello { protocol: PROTOCOL, version: version.to_owned(), pid: std::process::id() };
+            state.send_up(&hello);
+            state.pump_uplink_control();
+        });
+        let deadline = Instant::now() + WELCOME_LIMIT;
+        let mut state = shared.lock();
+        loop {
+            let welcome = state.uplink.as_mut().and_then(|uplink| uplink.welcome.take());
+            if let Some(Control::Welcome { protocol, version: host, max_payload_bytes, spin_us, settings }) = welcome {
+                if protocol != PROTOCOL || host != version {
+                    let message = format!(
+                        "The host runs plump-ipc {host} (protocol {protocol}), this worker {version} (protocol {PROTOCOL})."
+                    );
+                    return Err(Failure::new(ErrorKind::VersionMismatch, message));
+                }
+                let max = usize::try_from(max_payload_bytes).unwrap_or(usize::MAX);
+                if let Some(uplink) = &mut state.uplink {
+                    for port in [&mut uplink.control, &mut uplink.data].into_iter().flatten() {
+                        port.set_max_payload_bytes(max);
+                    }
+                }
+                state.allow_watching(spin_us);
+                return Ok(settings);
+            }
+            let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+                return Err(Failure::new(ErrorKind::StartTimeout, "The host did not say what this worker is to be."));
+            };
+            state = shared.changed.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+        }
+    }
+
+    /// Announces commands, which get the next numbers.
+    pub fn announce(&self, names: &[String]) {
+        self.shared().with(|state| {
+            for names in names.chunks(NAMES_PER_MESSAGE) {
+                state.send_up(&Control::Commands(names.to_vec()));
+            }
+        });
+    }
+
+    /// The module is loaded.
+    pub fn announce_ready(&self) {
+        self.shared().with(|state| state.send_up(&Control::Ready));
+    }
+
+    /// The module could not be loaded; the cause in the built-in form. Waits until the host can read it.
+    pub fn load_failed(&self, cause: &[u8]) {
+        self.shared().with(|state| state.send_up(&Control::LoadFailed(cause.to_vec())));
+        self.flush_all(LAST_FLUSH);
+    }
+
+    /// This process is about to end, by that cause. Waits until the host can read it and everything before it.
+    pub fn last_words(&self, cause: &[u8]) {
+        self.shared().with(|state| {
+            if !cause.is_empty() {
+                state.send_up(&Control::LastWords(cause.to_vec()));
+            }
+        });
+        self.flush_all(LAST_FLUSH);
+    }
+
+    /// Everything is answered and the host asked for it: the link ends, the process may.
+    pub fn end_uplink(&self) {
+        self.shared().with(|state| state.send_up(&Control::Goodbye));
+        self.flush_all(LAST_FLUSH);
+        self.shared().with(|state| state.uplink = None);
+    }
+
+    /// How many calls have begun since the link was opened, modulo 2^32.
+    pub fn begun(&self, count: u32) {
+        self.shared().with(|state| {
+            if let Some(uplink) = &mut state.uplink {
+                let low = u32::try_from(uplink.begun & 0xffff_ffff).unwrap_or_default();
+                uplink.begun += u64::from(count.wrapping_sub(low));
+            }
+            state.tell_begun();
+        });
+    }
+
+    /// Answers a call. `hold`: more follow at once, a pipe may wait for them.
+    pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, hold: bool, parts: &[&[u8]]) {
+        self.shared().with(|state| {
+            let Some(uplink) = &mut state.uplink else { return };
+            let Some(port) = &mut uplink.data else { return };
+            uplink.answered += 1;
+            let header = match kind {
+                AnswerKind::Result => Header::new(FrameKind::Result, call, run_us, 0),
+                AnswerKind::Thrown => Header::new(FrameKind::Thrown, call, run_us, 0),
+                AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
+            };
+            port.send(header, parts);
+            if hold && port.channel().kind() == ChannelKind::Pipe && port.backlog() < 32 * 1024 {
+                state.unflushed = true;
+            } else {
+                state.flush_uplink();
+            }
+        });
+    }
+
+    /// Waits until everything that was said has been written, at most `limit`.
+    fn flush_all(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            let left = self.shared().with(|state| {
+                state.carry_uplink_events();
+                state.flush_uplink();
+                state.uplink.as_ref().map_or(0, |uplink| {
+                    let ports = [&uplink.control, &uplink.data].into_iter().flatten();
+                    ports.map(|port| port.backlog()).sum::<usize>() + uplink.mailbox.len()
+                })
+            });
+            if left == 0 {
+                return;
+            }
+            // The host's side is full: it needs a moment, and this process has nothing else to do.
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+}
+
+/// Takes over what the host handed down.
+fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Failure> {
+    let refuse = |what: &str| Failure::new(ErrorKind::InvalidLink, format!("The link of this process {what}."));
+    let words: Vec<&str> = value.split(' ').collect();
+    let [FORM, parent, kind, numbers @ ..] = words.as_slice() else {
+        return Err(refuse("has no form that this version knows"));
+    };
+    let numbers: Result<Vec<u64>, _> = numbers.iter().map(|number| number.parse()).collect();
+    let (Ok(parent), Ok(numbers)) = (parent.parse::<u32>(), numbers) else {
+        return Err(refuse("has no form that this version knows"));
+    };
+    if parent != 0 && !platform::adopt_parent(parent) {
+        debug!("the host is gone");
+        platform::exit_now(0);
+    }
+    platform::ignore_interrupt();
+    let io = |error: io::Error| refuse(&format!("can't be used: {error}"));
+    let key = |source| key_of(Owner::Uplink, source);
+    let pipes = |read: u64, write: u64, in_source, out_source| -> io::Result<PipeChannel> {
+        let reader = platform::open_inherited_reader(read)?;
+        let writer = platform::open_inherited_writer(write)?;
+        PipeChannel::new(reader, writer, Arc::clone(reactor), key(in_source), key(out_source))
+    };
+    let (control, data): (PipeChannel, Box<dyn Channel>) = match (*kind, numbers.as_slice()) {
+        ("pipe", [control_in, control_out, data_in, data_out]) => {
+            let data = pipes(*data_in, *data_out, SourceKind::DataIn, SourceKind::DataOut).map_err(io)?;
+            let control =
+                pipes(*control_in, *control_out, SourceKind::ControlIn, SourceKind::ControlOut).map_err(io)?;
+            (control, Box::new(data))
+        }
+        ("ring", [control_in, control_out, memory, host_io, host_caller, worker_io]) => {
+            let ring = RingChannel::open_inherited([*memory, *host_io, *host_caller, *worker_io]).map_err(io)?;
+            let ring = RingInReactor::new(ring, Arc::clone(reactor), key(SourceKind::DataIn)).map_err(io)?;
+            let control =
+                pipes(*control_in, *control_out, SourceKind::ControlIn, SourceKind::ControlOut).map_err(io)?;
+            (control, Box::new(ring))
+        }
+        _ => return Err(refuse("has no form that this version knows")),
+    };
+    let mut data = Port::new(data, Order::Interleaved, usize::MAX);
+    listen(&mut data);
+    Ok(Uplink {
+        control: Some(Box::new(Port::new(Box::new(control), Order::Strict, usize::MAX))),
+        data: Some(Box::new(data)),
+        mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
+        events_sent: 0,
+        welcome: None,
+        begun: 0,
+        answered: 0,
+        told: 0,
+    })
+}
+
+impl State {
+    fn send_up(&mut self, message: &Control) {
+        let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.control.as_mut()) else { return };
+        port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
+        if port.flush().is_err() {
+            host_is_gone();
+        }
+    }
+
+    /// Takes in what the host says over the control pipe.
+    pub(crate) fn pump_uplink_control(&mut self) {
+        let Some(mut port) = self.uplink.as_mut().and_then(|uplink| uplink.control.take()) else { return };
+        port.channel().fired(false);
+        loop {
+            match port.receive(READ_BUDGET_BYTES, |header, payload| self.on_control_from_host(header, payload)) {
+                Ok(false) if !listen(&mut port) => {}
+                Ok(_) => {
+                    listen(&mut port);
+                    break;
+                }
+                Err(error) => {
+                    debug!("the link to the host has ended: {error}");
+                    host_is_gone();
+                }
+            }
+        }
+        if let Some(uplink) = &mut self.uplink {
+            uplink.control = Some(port);
+        }
+    }
+
+    fn on_control_from_host(&mut self, header: Header, payload: Payload<'_>) -> Result<(), PortError> {
+        let breach = || PortError::Protocol("the host does not speak the protocol".into());
+        if header.kind == FrameKind::Event {
+            let body = match payload {
+                Payload::Whole(bytes) => bytes.to_vec(),
+                Payload::Assembled(bytes) => bytes,
+            };
+            self.deliver(&Arc::new(Event::from_body(body).ok_or_else(breach)?));
+            return Ok(());
+        }
+        if header.kind != FrameKind::Control {
+            return Err(breach());
+        }
+        match Control::decode(payload.bytes()).ok_or_else(breach)? {
+            welcome @ Control::Welcome { .. } => {
+                if let Some(uplink) = &mut self.uplink {
+                    uplink.welcome = Some(welcome);
+                }
+                if let Some(shared) = self.shared.upgrade() {
+                    shared.changed.notify_all();
+                }
+            }
+            Control::Cancel(call) => {
+                let (low, high) = halves(call);
+                self.inbox.push(EntryKind::Cancel, low, [0, high, 0], &[]);
+            }
+            Control::Shutdown => self.inbox.push(EntryKind::Shutdown, 0, [0; 3], &[]),
+            // Inside `receive` the port is taken out: the answer waits until it is back.
+            Control::Ping(number) => self.pongs.push(number),
+            _ => return Err(breach()),
+        }
+        Ok(())
+    }
+
+    /// Takes in what the host sends over the data channel.
+    pub(crate) fn pump_uplink_data(&mut self) {
+        let Some(mut port) = self.uplink.as_mut().and_then(|uplink| uplink.data.take()) else { return };
+        let mut frames = 0;
+        let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
+            frames += 1;
+            if header.kind != FrameKind::Call {
+                return Err(PortError::Protocol("the host does not speak the protocol".into()));
+            }
+            let (low, high) = halves(header.call);
+            let words = [header.a, high, header.b];
+            match payload {
+                Payload::Whole(bytes) => self.inbox.push(EntryKind::Call, low, words, bytes),
+                Payload::Assembled(bytes) => self.inbox.push_large(EntryKind::Call, low, words, bytes),
+            }
+            Ok(())
+        });
+        if let Some(uplink) = &mut self.uplink {
+            uplink.data = Some(port);
+        }
+        if frames > 0 {
+            self.something_came();
+        }
+        if let Err(error) = received {
+            debug!("the data channel to the host has ended: {error}");
+            host_is_gone();
+        }
+    }
+
+    pub(crate) fn uplink_writable(&mut self, source: SourceKind) {
+        let Some(uplink) = &mut self.uplink else { return };
+        let port = if source == SourceKind::ControlOut { &mut uplink.control } else { &mut uplink.data };
+        if let Some(port) = port {
+            port.channel().fired(source != SourceKind::DataIn);
+        }
+        if source == SourceKind::ControlOut {
+            self.carry_uplink_events();
+        } else {
+            self.flush_uplink();
+        }
+    }
+
+    /// Writes what the data channel to the host takes.
+    pub(crate) fn flush_uplink(&mut self) {
+        if let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut())
+            && port.flush().is_err()
+        {
+            host_is_gone();
+        }
+    }
+
+    /// Moves events from the mailbox into the control pipe to the host, and answers what it asked.
+    pub(crate) fn carry_uplink_events(&mut self) {
+        for number in std::mem::take(&mut self.pongs) {
+            self.send_up(&Control::Pong(number));
+        }
+        let Some(uplink) = self.uplink.as_deref_mut() else { return };
+        if let Some(port) = &mut uplink.control
+            && carry(port, &uplink.mailbox, &mut uplink.events_sent, EVENT_BACKLOG_BYTES).is_err()
+        {
+            host_is_gone();
+        }
+    }
+
+    /// Tells the host of calls that have begun and wait for something, so that it sends more. Those that are answered
+    /// need not be told.
+    fn tell_begun(&mut self) {
+        let Some(uplink) = &mut self.uplink else { return };
+        if uplink.begun > uplink.answered && uplink.begun > uplink.told {
+            uplink.told = uplink.begun;
+            if let Some(port) = &mut uplink.data {
+                port.send(Header::new(FrameKind::Started, uplink.begun, 0, 0), &[]);
+            }
+            self.flush_uplink();
+        }
+    }
+}
+
+/// The host's end is the worker's, whatever JavaScript is doing.
+fn host_is_gone() -> ! {
+    platform::exit_now(0)
+}
+
+fn halves(call: u64) -> (u32, u32) {
+    (
+        u32::try_from(call & 0xffff_ffff).unwrap_or_default(),
+        u32::try_from(call >> 32).unwrap_or_default(),
+    )
+}

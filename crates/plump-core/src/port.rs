@@ -1,0 +1,354 @@
+//! One end of a channel with frames on it: cuts the incoming bytes into frames, puts long payloads together, cuts long
+//! payloads apart, and keeps what the channel does not take yet.
+
+use crate::channel::Channel;
+use crate::frame::{FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES};
+use crate::limits::MAX_PARTIAL_PAYLOADS;
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+
+/// Why a port can't be used any more.
+#[derive(Debug)]
+pub enum PortError {
+    /// The other side has closed the channel.
+    End,
+    /// The system refused a read or a write.
+    Io(io::Error),
+    /// The other side does not speak the protocol; the text names what was wrong.
+    Protocol(String),
+}
+
+impl fmt::Display for PortError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::End => write!(f, "the channel was closed"),
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Protocol(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl From<FrameError> for PortError {
+    fn from(error: FrameError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+/// The payload of a frame that arrived.
+pub enum Payload<'a> {
+    /// It came in one frame.
+    Whole(&'a [u8]),
+    /// It came in parts.
+    Assembled(Vec<u8>),
+}
+
+impl Payload<'_> {
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole(bytes) => bytes,
+            Self::Assembled(bytes) => bytes,
+        }
+    }
+}
+
+/// Large enough for a frame of the largest size and the beginning of the next.
+const READ_BUFFER_BYTES: usize = 2 * (MAX_BODY_BYTES + HEADER_BYTES);
+
+/// A long payload that is arriving.
+struct Partial {
+    header: Header,
+    total: usize,
+    bytes: Vec<u8>,
+}
+
+/// A long payload that is leaving.
+struct Transfer {
+    header: Header,
+    payload: Vec<u8>,
+    sent: usize,
+}
+
+/// In which order frames may leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Calls and answers: a small frame goes between the parts of large ones.
+    Interleaved,
+    /// Events: nothing overtakes (control messages are let through all the same).
+    Strict,
+}
+
+/// One end of a channel with frames on it.
+pub struct Port {
+    channel: Box<dyn Channel>,
+    order: Order,
+    max_payload_bytes: usize,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    partials: Vec<Partial>,
+    ready: Vec<u8>,
+    ready_from: usize,
+    transfers: VecDeque<Transfer>,
+    transfer_bytes: usize,
+}
+
+impl Port {
+    /// A port on `channel`; payloads above `max_payload_bytes` are a breach of the protocol.
+    #[must_use]
+    pub fn new(channel: Box<dyn Channel>, order: Order, max_payload_bytes: usize) -> Self {
+        Self {
+            channel,
+            order,
+            max_payload_bytes,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            partials: Vec::new(),
+            ready: Vec::new(),
+            ready_from: 0,
+            transfers: VecDeque::new(),
+            transfer_bytes: 0,
+        }
+    }
+
+    /// The channel underneath.
+    pub fn channel(&mut self) -> &mut dyn Channel {
+        &mut *self.channel
+    }
+
+    /// Sets the limit of payloads, once the host has said it.
+    pub fn set_max_payload_bytes(&mut self, bytes: usize) {
+        self.max_payload_bytes = bytes;
+    }
+
+    /// Bytes that the channel has not taken yet.
+    #[must_use]
+    pub fn backlog(&self) -> usize {
+        self.ready.len() - self.ready_from + self.transfer_bytes
+    }
+
+    /// Reads what there is and gives every complete frame to `sink`, at most about `budget` bytes.
+    /// `Ok(true)`: the budget was used up, there may be more.
+    ///
+    /// # Errors
+    /// See `PortError`; every frame that came before the error has been given to `sink`.
+    pub fn receive(
+        &mut self,
+        budget: usize,
+        mut sink: impl FnMut(Header, Payload<'_>) -> Result<(), PortError>,
+    ) -> Result<bool, PortError> {
+        let mut seen = 0;
+        if self.buffer.is_empty() {
+            self.buffer = vec![0; READ_BUFFER_BYTES];
+        }
+        loop {
+            if self.start == self.end {
+                (self.start, self.end) = (0, 0);
+            } else if self.buffer.len() - self.start < MAX_BODY_BYTES + HEADER_BYTES {
+                self.buffer.copy_within(self.start..self.end, 0);
+                (self.start, self.end) = (0, self.end - self.start);
+            }
+            let room = self.buffer.len() - self.end;
+            let read = match self.channel.try_read(&mut self.buffer[self.end..]) {
+                Ok(0) => return Err(PortError::End),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(PortError::Io(error)),
+            };
+            self.end += read;
+            seen += read;
+            self.cut(&mut sink)?;
+            // A read that did not fill the buffer has emptied the channel: do not pay for one more to hear so.
+            if read < room {
+                return Ok(false);
+            }
+            if seen >= budget {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Gives the complete frames of the buffer to `sink`.
+    fn cut(&mut self, sink: &mut impl FnMut(Header, Payload<'_>) -> Result<(), PortError>) -> Result<(), PortError> {
+        while let Some(bytes) = self.buffer[self.start..self.end].first_chunk::<HEADER_BYTES>() {
+            let header = Header::decode(bytes)?;
+            let body = self.start + HEADER_BYTES;
+            let next = body + header.size as usize;
+            if next > self.end {
+                break;
+            }
+            self.start = next;
+            if header.kind == FrameKind::Chunk || header.flags & FLAG_MORE != 0 {
+                if let Some((header, bytes)) = self.assemble(header, body, next)? {
+                    sink(header, Payload::Assembled(bytes))?;
+                }
+            } else {
+                if header.size as usize > self.max_payload_bytes {
+                    return Err(self.too_large(u64::from(header.size)));
+                }
+                sink(header, Payload::Whole(&self.buffer[body..next]))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn too_large(&self, total: u64) -> PortError {
+        PortError::Protocol(format!(
+            "a payload of {total} bytes, at most {} are allowed (`maxPayloadBytes`)",
+            self.max_payload_bytes
+        ))
+    }
+
+    fn assemble(&mut self, header: Header, body: usize, next: usize) -> Result<Option<(Header, Vec<u8>)>, PortError> {
+        let at = self.partials.iter().position(|partial| partial.header.call == header.call);
+        if header.kind != FrameKind::Chunk {
+            if at.is_some() || self.partials.len() >= MAX_PARTIAL_PAYLOADS {
+                return Err(PortError::Protocol("a long payload began twice, or too many are under way".into()));
+            }
+            let mut total = [0; 8];
+            total.copy_from_slice(&self.buffer[body..body + 8]);
+            let total = u64::from_le_bytes(total);
+            let total = usize::try_from(total)
+                .ok()
+                .filter(|total| *total <= self.max_payload_bytes)
+                .ok_or_else(|| self.too_large(total))?;
+            // Reserved as it arrives: a peer that only claims a large total costs nothing.
+            let mut partial = Partial { header, total, bytes: Vec::new() };
+            partial.extend(&self.buffer[body + 8..next])?;
+            self.partials.push(partial);
+            return self.finish(self.partials.len() - 1);
+        }
+        let at = at.ok_or_else(|| PortError::Protocol("a part of a payload that never began".into()))?;
+        self.partials[at].extend(&self.buffer[body..next])?;
+        self.finish(at)
+    }
+
+    fn finish(&mut self, at: usize) -> Result<Option<(Header, Vec<u8>)>, PortError> {
+        if self.partials[at].bytes.len() < self.partials[at].total {
+            return Ok(None);
+        }
+        let partial = self.partials.swap_remove(at);
+        Ok(Some((partial.header, partial.bytes)))
+    }
+
+    /// Sends a frame; `parts` together are its payload, every part after the first begins at a multiple of 8.
+    /// Nothing is written yet: call `flush`.
+    pub fn send(&mut self, header: Header, parts: &[&[u8]]) {
+        let total = padded_length(parts);
+        let overtaken = self.order == Order::Strict && header.kind == FrameKind::Event && !self.transfers.is_empty();
+        if total <= MAX_BODY_BYTES && !overtaken {
+            let size = u32::try_from(total).unwrap_or(u32::MAX);
+            self.ready.extend_from_slice(&Header { size, ..header }.encode());
+            extend_padded(&mut self.ready, parts);
+        } else {
+            let mut payload = Vec::with_capacity(total);
+            extend_padded(&mut payload, parts);
+            self.send_owned(header, payload);
+        }
+    }
+
+    /// Sends a frame whose payload is given away.
+    pub fn send_owned(&mut self, header: Header, payload: Vec<u8>) {
+        let overtaken = self.order == Order::Strict && header.kind == FrameKind::Event && !self.transfers.is_empty();
+        if payload.len() <= MAX_BODY_BYTES && !overtaken {
+            self.send(header, &[&payload]);
+        } else {
+            self.transfer_bytes += payload.len();
+            self.transfers.push_back(Transfer { header, payload, sent: 0 });
+        }
+    }
+
+    /// Writes what the channel takes. `Ok(true)`: nothing is left.
+    ///
+    /// # Errors
+    /// Everything but `WouldBlock`; final.
+    pub fn flush(&mut self) -> io::Result<bool> {
+        loop {
+            while self.ready_from < self.ready.len() {
+                match self.channel.try_write(&self.ready[self.ready_from..]) {
+                    Ok(written) => self.ready_from += written,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(error) => return Err(error),
+                }
+            }
+            self.ready.clear();
+            self.ready_from = 0;
+            if self.ready.capacity() > 4 * READ_BUFFER_BYTES {
+                self.ready = Vec::new();
+            }
+            if !self.next_part() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Moves one part of a transfer to `ready`; the transfers take turns unless the order is strict.
+    fn next_part(&mut self) -> bool {
+        let Some(mut transfer) = self.transfers.pop_front() else {
+            return false;
+        };
+        let first = transfer.sent == 0;
+        let short = transfer.payload.len() <= MAX_BODY_BYTES;
+        let room = if first && !short { MAX_BODY_BYTES - 8 } else { MAX_BODY_BYTES };
+        let part = &transfer.payload[transfer.sent..][..room.min(transfer.payload.len() - transfer.sent)];
+        let size = u32::try_from(part.len()).unwrap_or(u32::MAX);
+        if !first {
+            let header = Header { size, ..Header::new(FrameKind::Chunk, transfer.header.call, 0, 0) };
+            self.ready.extend_from_slice(&header.encode());
+        } else if short {
+            self.ready.extend_from_slice(&Header { size, ..transfer.header }.encode());
+        } else {
+            self.ready.extend_from_slice(&Header { size: size + 8, flags: FLAG_MORE, ..transfer.header }.encode());
+            self.ready.extend_from_slice(&(transfer.payload.len() as u64).to_le_bytes());
+        }
+        self.ready.extend_from_slice(part);
+        transfer.sent += part.len();
+        self.transfer_bytes -= part.len();
+        if transfer.sent < transfer.payload.len() {
+            match self.order {
+                Order::Interleaved => self.transfers.push_back(transfer),
+                Order::Strict => self.transfers.push_front(transfer),
+            }
+        }
+        true
+    }
+}
+
+impl Partial {
+    fn extend(&mut self, part: &[u8]) -> Result<(), PortError> {
+        if part.len() > self.total - self.bytes.len() || (part.is_empty() && self.total > 0) {
+            return Err(PortError::Protocol("a part of a payload does not fit its total length".into()));
+        }
+        if self.bytes.capacity() - self.bytes.len() < part.len() {
+            // Doubling, but never beyond the total that was announced.
+            let wanted = (self.bytes.capacity() * 2).clamp(self.bytes.len() + part.len(), self.total.max(part.len()));
+            self.bytes.reserve_exact(wanted - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(part);
+        Ok(())
+    }
+}
+
+/// Length of `parts` put together.
+#[must_use]
+pub fn padded_length(parts: &[&[u8]]) -> usize {
+    parts.iter().fold(0, |length, part| if part.is_empty() { length } else { align(length) + part.len() })
+}
+
+fn align(length: usize) -> usize {
+    length.next_multiple_of(8)
+}
+
+/// Puts `parts` together behind what `bytes` holds, each at the next multiple of 8 of the payload.
+pub fn extend_padded(bytes: &mut Vec<u8>, parts: &[&[u8]]) {
+    let begin = bytes.len();
+    for part in parts {
+        if !part.is_empty() {
+            bytes.resize(begin + align(bytes.len() - begin), 0);
+            bytes.extend_from_slice(part);
+        }
+    }
+}

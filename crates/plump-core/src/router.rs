@@ -1,0 +1,402 @@
+//! Which call goes to which worker, and when: call ids, the queue of a pool, the window of a worker. No I/O.
+
+use crate::limits::{MAX_PREFETCH, PREFETCH_US};
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+/// A call's id on the wire: slot in the low half, epoch of the slot in the high half, so that a late answer or a late
+/// kill never meets the next call in the same slot.
+pub type CallId = u64;
+
+/// The slot of a call.
+#[must_use]
+pub fn slot_of(id: CallId) -> u32 {
+    u32::try_from(id & 0xffff_ffff).unwrap_or_default()
+}
+
+/// One call from the moment it is made until JavaScript has taken its answer and no worker holds it.
+#[derive(Debug)]
+pub struct Call {
+    epoch: u32,
+    used: bool,
+    /// The pool it belongs to.
+    pub pool: u32,
+    /// Its command, by the pool's number.
+    pub command: u32,
+    /// A thread blocks for it: its answer goes to that thread alone.
+    pub blocking: bool,
+    /// The worker that has it, from sending until the answer or the worker's end.
+    pub worker: Option<u32>,
+    /// Its outcome is decided.
+    pub settled: bool,
+    /// JavaScript has taken its outcome.
+    taken: bool,
+    /// Milliseconds it was given, 0 for no limit.
+    pub timeout_ms: u32,
+    /// When the outcome is decided at the latest.
+    pub deadline: Option<Instant>,
+    /// Its payload while it waits in the queue.
+    pub payload: Vec<u8>,
+}
+
+/// All calls of an environment.
+#[derive(Debug, Default)]
+pub struct Calls {
+    slots: Vec<Call>,
+    free: Vec<u32>,
+    in_flight: usize,
+}
+
+impl Calls {
+    /// Makes a call.
+    pub fn create(&mut self, pool: u32, command: u32, blocking: bool) -> CallId {
+        self.in_flight += 1;
+        let slot = if let Some(slot) = self.free.pop() {
+            slot
+        } else {
+            self.slots.push(Call {
+                epoch: 0,
+                used: false,
+                pool,
+                command,
+                blocking,
+                worker: None,
+                settled: false,
+                taken: false,
+                timeout_ms: 0,
+                deadline: None,
+                payload: Vec::new(),
+            });
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        };
+        let call = &mut self.slots[slot as usize];
+        call.epoch = call.epoch.wrapping_add(1);
+        call.used = true;
+        (call.pool, call.command, call.blocking) = (pool, command, blocking);
+        (call.worker, call.settled, call.taken) = (None, false, false);
+        (call.timeout_ms, call.deadline) = (0, None);
+        u64::from(call.epoch) << 32 | u64::from(slot)
+    }
+
+    /// The call of that id, while it lives.
+    #[must_use]
+    pub fn get(&self, id: CallId) -> Option<&Call> {
+        self.slots.get(slot_of(id) as usize).filter(|call| call.used && u64::from(call.epoch) == id >> 32)
+    }
+
+    /// The call of that id, while it lives.
+    pub fn get_mut(&mut self, id: CallId) -> Option<&mut Call> {
+        self.slots.get_mut(slot_of(id) as usize).filter(|call| call.used && u64::from(call.epoch) == id >> 32)
+    }
+
+    /// Decides the outcome; `false` when it was decided before.
+    pub fn settle(&mut self, id: CallId) -> bool {
+        let Some(call) = self.get_mut(id) else { return false };
+        if std::mem::replace(&mut call.settled, true) {
+            return false;
+        }
+        call.payload = Vec::new();
+        self.in_flight -= 1;
+        true
+    }
+
+    /// JavaScript has taken the outcome of the call in `slot`.
+    pub fn take(&mut self, slot: u32) {
+        if let Some(call) = self.slots.get_mut(slot as usize) {
+            call.taken = true;
+        }
+        self.release(slot);
+    }
+
+    /// No worker holds the call any more.
+    pub fn leave_worker(&mut self, id: CallId) {
+        if let Some(call) = self.get_mut(id) {
+            call.worker = None;
+            self.release(slot_of(id));
+        }
+    }
+
+    fn release(&mut self, slot: u32) {
+        let Some(call) = self.slots.get_mut(slot as usize) else { return };
+        if call.used && call.settled && call.taken && call.worker.is_none() {
+            call.used = false;
+            self.free.push(slot);
+        }
+    }
+
+    /// Whether the call in `slot` waits for its outcome.
+    #[must_use]
+    pub fn is_undecided(&self, slot: u32) -> bool {
+        self.slots.get(slot as usize).is_some_and(|call| call.used && !call.settled)
+    }
+
+    /// Calls whose outcome is not decided.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// The ids of the calls for which `wanted` holds.
+    pub fn ids_where(&self, wanted: impl Fn(&Call) -> bool) -> Vec<CallId> {
+        let id = |slot: usize, call: &Call| u64::from(call.epoch) << 32 | slot as u64;
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, call)| call.used && wanted(call))
+            .map(|(slot, call)| id(slot, call))
+            .collect()
+    }
+}
+
+/// How many calls a worker is given ahead: about a millisecond of work beyond what it runs, so that small calls travel
+/// in batches and long ones stay where a free worker can get them.
+#[derive(Debug, Default)]
+pub struct Window {
+    sent: u64,
+    started: u64,
+    answered: u64,
+    /// Moving average of the time a call runs, microseconds; `None` before the first answer.
+    run_us: Option<f32>,
+}
+
+impl Window {
+    /// Calls that the worker has and has not answered.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        self.sent - self.answered
+    }
+
+    /// Calls sent since the link was made.
+    #[must_use]
+    pub fn sent_total(&self) -> u64 {
+        self.sent
+    }
+
+    /// Calls answered since the link was made.
+    #[must_use]
+    pub fn answered_total(&self) -> u64 {
+        self.answered
+    }
+
+    /// How many calls may wait in the worker ahead of those it runs.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=MAX_PREFETCH")]
+    pub fn prefetch(&self) -> u32 {
+        match self.run_us {
+            None => 1,
+            Some(run_us) => (PREFETCH_US as f32 / run_us.max(0.1)).clamp(1.0, MAX_PREFETCH as f32) as u32,
+        }
+    }
+
+    /// Whether one more call may be sent. Calls that have begun and wait for something (they were reported as started
+    /// and not answered) take a place of `concurrency`; the others are work ahead.
+    #[must_use]
+    pub fn may_send(&self, concurrency: u32) -> bool {
+        let begun = self.started.max(self.answered);
+        let ahead = self.sent - begun;
+        let prefetch = u64::from(self.prefetch());
+        // One of those not reported as begun is the one that runs now.
+        ahead < prefetch + 1 && self.in_flight() < u64::from(concurrency) + prefetch
+    }
+
+    /// A call was sent.
+    pub fn send(&mut self) {
+        self.sent += 1;
+    }
+
+    /// The worker says how many calls have begun since the link was made; `false` when that can't be.
+    pub fn start(&mut self, total: u64) -> bool {
+        if total > self.sent || total < self.started {
+            return false;
+        }
+        self.started = total;
+        true
+    }
+
+    /// A call was answered after running for that long.
+    #[expect(clippy::cast_precision_loss, reason = "an average")]
+    pub fn answer(&mut self, run_us: u32) {
+        self.answered += 1;
+        let run_us = run_us as f32;
+        self.run_us = Some(self.run_us.map_or(run_us, |average| average + (run_us - average) / 8.0));
+    }
+
+    /// Moving average of the time a call runs, microseconds.
+    #[must_use]
+    pub fn run_us(&self) -> Option<f32> {
+        self.run_us
+    }
+}
+
+/// Calls that wait for a worker of a pool, in the order in which they were made.
+#[derive(Debug, Default)]
+pub struct CallQueue {
+    ids: VecDeque<CallId>,
+    bytes: usize,
+}
+
+impl CallQueue {
+    /// Adds a call with so many bytes of payload.
+    pub fn push(&mut self, id: CallId, bytes: usize) {
+        self.ids.push_back(id);
+        self.bytes += bytes;
+    }
+
+    /// The first call that still waits; those that were settled meanwhile are dropped.
+    pub fn front(&mut self, calls: &Calls) -> Option<CallId> {
+        while let Some(id) = self.ids.front() {
+            if calls.get(*id).is_some_and(|call| !call.settled) {
+                return Some(*id);
+            }
+            self.ids.pop_front();
+        }
+        self.bytes = 0;
+        None
+    }
+
+    /// Takes the first call, whose payload has so many bytes.
+    pub fn pop(&mut self, bytes: usize) {
+        self.ids.pop_front();
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// A call that waits was settled: its payload is gone.
+    pub fn forget(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// How many wait, those settled meanwhile included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// Bytes of payload that wait.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// The names of a pool's commands and their numbers.
+#[derive(Debug, Default)]
+pub struct Names {
+    numbers: HashMap<String, u32>,
+    names: Vec<String>,
+}
+
+impl Names {
+    /// The number of a name; a new one gets the next.
+    pub fn number(&mut self, name: &str) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(name.to_owned(), number);
+        self.names.push(name.to_owned());
+        number
+    }
+
+    /// The name of a number.
+    #[must_use]
+    pub fn name(&self, number: u32) -> &str {
+        self.names.get(number as usize).map_or("", String::as_str)
+    }
+
+    /// How many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_settles_once_and_its_slot_is_used_again_only_when_nobody_holds_it() {
+        let mut calls = Calls::default();
+        let first = calls.create(0, 0, false);
+        calls.get_mut(first).unwrap().worker = Some(3);
+        assert!(calls.settle(first));
+        assert!(!calls.settle(first), "a second outcome is refused");
+        calls.take(slot_of(first));
+        let second = calls.create(0, 0, false);
+        assert_ne!(slot_of(first), slot_of(second), "the worker still holds the first");
+        calls.leave_worker(first);
+        assert!(calls.get(first).is_none());
+        let third = calls.create(0, 0, false);
+        assert_eq!(slot_of(first), slot_of(third));
+        assert_ne!(first, third, "the epoch tells them apart");
+        assert!(calls.get(first).is_none());
+        assert_eq!(calls.in_flight(), 2);
+    }
+
+    #[test]
+    fn long_calls_are_sent_one_ahead_and_short_ones_in_batches() {
+        let mut window = Window::default();
+        let fill = |window: &mut Window| {
+            let before = window.in_flight();
+            while window.may_send(16) {
+                window.send();
+            }
+            window.in_flight() - before
+        };
+        assert_eq!(fill(&mut window), 2, "one that runs, one ahead, while nothing is known");
+        window.answer(5000);
+        assert_eq!(fill(&mut window), 1);
+        for _ in 0..2 {
+            window.answer(5000);
+        }
+        let mut short = Window::default();
+        fill(&mut short);
+        short.answer(2);
+        assert_eq!(fill(&mut short), 500, "half a thousand of two microseconds make a millisecond");
+    }
+
+    #[test]
+    fn calls_that_wait_for_something_let_others_begin_up_to_the_concurrency() {
+        let mut window = Window::default();
+        let mut sent = 0;
+        for _ in 0..100 {
+            while window.may_send(16) {
+                window.send();
+                sent += 1;
+            }
+            assert!(window.start(sent.min(16)));
+        }
+        assert_eq!(sent, 17, "sixteen that wait and one ahead");
+        assert!(!window.start(18), "more than was sent");
+        assert!(!window.start(3), "less than before");
+    }
+
+    #[test]
+    fn a_queue_skips_what_was_settled_meanwhile() {
+        let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
+        let ids: Vec<_> = (0..3).map(|_| calls.create(0, 0, false)).collect();
+        for id in &ids {
+            queue.push(*id, 10);
+        }
+        calls.settle(ids[0]);
+        queue.forget(10);
+        assert_eq!(queue.front(&calls), Some(ids[1]));
+        queue.pop(10);
+        assert_eq!(queue.bytes(), 10);
+        calls.settle(ids[2]);
+        assert_eq!(queue.front(&calls), None);
+        assert!(queue.is_empty());
+    }
+}

@@ -1,0 +1,4 @@
+//! Link settings of a Node extension.
+fn main() {
+    napi_build::setup();
+}

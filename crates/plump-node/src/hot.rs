@@ -1,0 +1,329 @@
+//! The hot path: raw functions whose arguments and results are words of a table that JavaScript made. A call through
+//! napi-rs' conversions costs some 240 ns, one of these 20.
+
+use crate::session::{self, Session};
+use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
+use napi::{Env, Status, sys};
+use plump_core::environment::{WaitOutcome, Watching};
+use plump_core::errors::ErrorKind;
+use plump_core::host::CallRequest;
+use plump_core::link::AnswerKind;
+use std::ffi::{c_char, c_void};
+use std::ptr;
+use std::time::Duration;
+
+/// Indexes into `words`; `WORD` in `src/native.ts`.
+mod word {
+    pub const POOL: usize = 0;
+    pub const COMMAND: usize = 1;
+    pub const LENGTH: usize = 2;
+    pub const TIMEOUT_MS: usize = 3;
+    pub const BLOCKING: usize = 4;
+    pub const SLOT: usize = 5;
+    pub const WATCH_US: usize = 6;
+    pub const CALL_LOW: usize = 7;
+    pub const CALL_HIGH: usize = 8;
+    pub const ANSWER_KIND: usize = 9;
+    pub const RUN_US: usize = 10;
+    pub const BEGUN: usize = 11;
+    pub const HOLD: usize = 12;
+    pub const QUEUE: usize = 13;
+    pub const WAIT_MS: usize = 14;
+    pub const STATUS: usize = 16;
+    pub const COUNT: usize = 17;
+    pub const MORE: usize = 18;
+    pub const ASLEEP: usize = 19;
+    pub const IN_FLIGHT: usize = 20;
+    pub const TABLE: usize = 64;
+}
+
+/// `STATUS` in `src/native.ts`.
+const STATUS_AGAIN: u32 = 0x1_0000;
+const STATUS_TIMEOUT: u32 = 0x1_0001;
+
+/// For `waitMs` and `watchUs`: for ever; at once.
+const WORD_MAX: u32 = u32::MAX;
+
+/// The functions and their names.
+pub const FUNCTIONS: &[(&str, fn(Env, &[sys::napi_value]) -> Result<sys::napi_value>)] = &[
+    ("submit", |_, _| run(|session| submit(session, &[]))),
+    ("submitWith", |env, arguments| with_segments(env, arguments, submit)),
+    ("wait", |_, _| run(wait)),
+    ("drain", |_, _| run(drain)),
+    ("answer", |_, _| run(|session| answer(session, &[]))),
+    ("answerWith", |env, arguments| with_segments(env, arguments, answer)),
+    ("flush", |_, _| run(|session| session.core.flush())),
+    ("publish", |_, _| run(|session| publish(session, &[]))),
+    ("publishWith", |env, arguments| with_segments(env, arguments, publish)),
+    ("take", |_, _| run(take)),
+    ("poll", |_, _| run(poll)),
+    ("takeLarge", take_large),
+];
+
+type Hot = fn(Env, &[sys::napi_value]) -> Result<sys::napi_value>;
+
+/// Makes a JavaScript function of one of the table.
+pub fn function(env: Env, name: &str, hot: Hot) -> Result<Unknown<'static>> {
+    let mut made = ptr::null_mut();
+    // SAFETY: the name is valid for its length, and a function pointer fits into the data pointer.
+    let status = unsafe {
+        sys::napi_create_function(
+            env.raw(),
+            name.as_ptr().cast::<c_char>(),
+            name.len().cast_signed(),
+            Some(trampoline),
+            hot as *mut c_void,
+            &raw mut made,
+        )
+    };
+    if status != sys::Status::napi_ok {
+        return Err(Error::new(Status::from(status), "a function could not be made"));
+    }
+    // SAFETY: a value that was just made in this environment, used at once.
+    Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), made) })
+}
+
+unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+    let mut arguments = [ptr::null_mut(); 1];
+    let mut count = arguments.len();
+    let mut data = ptr::null_mut();
+    // SAFETY: `info` is valid during this call; there is room for `count` arguments.
+    let status = unsafe {
+        sys::napi_get_cb_info(env, info, &raw mut count, arguments.as_mut_ptr(), ptr::null_mut(), &raw mut data)
+    };
+    if status != sys::Status::napi_ok || data.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: `function` put a pointer of exactly this type there.
+    let hot = unsafe { std::mem::transmute::<*mut c_void, Hot>(data) };
+    let outcome = std::panic::catch_unwind(|| hot(Env::from_raw(env), &arguments[..count.min(1)]));
+    match outcome {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => throw(env, &error.reason),
+        // The host must never crash: a defect of ours becomes an error of that call.
+        Err(_) => throw(env, "plump-ipc has met a defect of its own; please report it"),
+    }
+}
+
+fn throw(env: sys::napi_env, message: &str) -> sys::napi_value {
+    let message = std::ffi::CString::new(message.replace('\0', " ")).unwrap_or_default();
+    // SAFETY: a valid environment and a terminated text.
+    unsafe { sys::napi_throw_error(env, ptr::null(), message.as_ptr()) };
+    ptr::null_mut()
+}
+
+fn run(work: impl FnOnce(&mut Session)) -> Result<sys::napi_value> {
+    session::require(work)?;
+    Ok(ptr::null_mut())
+}
+
+/// Runs `work` with the binary parts that its one argument, an array, holds.
+fn with_segments(
+    env: Env,
+    arguments: &[sys::napi_value],
+    work: fn(&mut Session, &[&[u8]]),
+) -> Result<sys::napi_value> {
+    let array = arguments.first().copied().unwrap_or(ptr::null_mut());
+    let mut length = 0;
+    // SAFETY: a value of this call; anything but an array is refused by its status.
+    if unsafe { sys::napi_get_array_length(env.raw(), array, &raw mut length) } != sys::Status::napi_ok {
+        return Err(Error::new(Status::ArrayExpected, "segments must be an array"));
+    }
+    let mut segments: Vec<Uint8Array> = Vec::with_capacity(length as usize);
+    for index in 0..length {
+        let mut element = ptr::null_mut();
+        // SAFETY: the index is below the length.
+        if unsafe { sys::napi_get_element(env.raw(), array, index, &raw mut element) } != sys::Status::napi_ok {
+            return Err(Error::new(Status::GenericFailure, "a segment can't be read"));
+        }
+        // SAFETY: a value of this call; anything but a Uint8Array is refused.
+        segments.push(unsafe { napi::bindgen_prelude::FromNapiValue::from_napi_value(env.raw(), element) }?);
+    }
+    let parts: Vec<&[u8]> = segments.iter().map(AsRef::as_ref).collect();
+    run(|session| work(session, &parts))
+}
+
+impl Session {
+    fn word(&self, index: usize) -> u32 {
+        self.words[index]
+    }
+
+    fn set(&mut self, index: usize, value: u32) {
+        // SAFETY: JavaScript is inside this call, so nobody else uses the words now.
+        let words = unsafe { self.words.as_mut() };
+        words[index] = value;
+    }
+
+    fn set_status(&mut self, result: std::result::Result<(), ErrorKind>) {
+        self.set(word::STATUS, result.err().map_or(0, |kind| kind as u32));
+    }
+
+    /// The main bytes of a payload and its segments.
+    fn parts<'a>(&'a self, segments: &[&'a [u8]]) -> Vec<&'a [u8]> {
+        let length = (self.word(word::LENGTH) as usize).min(self.outgoing.len());
+        let mut parts = Vec::with_capacity(1 + segments.len());
+        parts.push(&self.outgoing[..length]);
+        parts.extend_from_slice(segments);
+        parts
+    }
+
+    /// The table and the incoming buffer.
+    fn outlets(&mut self) -> (&plump_core::environment::Environment, &mut [u32], &mut [u8]) {
+        // SAFETY: JavaScript is inside this call, so nobody else uses the words now.
+        let words = unsafe { self.words.as_mut() };
+        // SAFETY: the same of the incoming buffer.
+        let incoming = unsafe { self.incoming.as_mut() };
+        (&self.core, &mut words[word::TABLE..], incoming)
+    }
+}
+
+fn submit(session: &mut Session, segments: &[&[u8]]) {
+    let request = CallRequest {
+        pool: session.word(word::POOL),
+        command: session.word(word::COMMAND),
+        timeout_ms: session.word(word::TIMEOUT_MS),
+        blocking: session.word(word::BLOCKING) == 1,
+    };
+    let outcome = if segments.is_empty() {
+        // The common case, without a list on the heap.
+        let length = (session.word(word::LENGTH) as usize).min(session.outgoing.len());
+        session.core.submit(request, &[&session.outgoing[..length]])
+    } else {
+        session.core.submit(request, &session.parts(segments))
+    };
+    match outcome {
+        Ok(slot) => {
+            session.set(word::SLOT, slot);
+            session.set_status(Ok(()));
+        }
+        Err(kind) => session.set_status(Err(kind)),
+    }
+}
+
+fn set_wait_outcome(session: &mut Session, outcome: WaitOutcome) {
+    let (status, count) = match outcome {
+        WaitOutcome::Done => (0, 1),
+        WaitOutcome::Again => (STATUS_AGAIN, 0),
+        WaitOutcome::Timeout => (STATUS_TIMEOUT, 0),
+        WaitOutcome::Gone => (ErrorKind::BusClosed as u32, 0),
+    };
+    session.set(word::STATUS, status);
+    session.set(word::COUNT, count);
+}
+
+fn wait(session: &mut Session) {
+    let slot = session.word(word::SLOT);
+    let (core, table, incoming) = session.outlets();
+    let outcome = core.wait(slot, table, incoming);
+    set_wait_outcome(session, outcome);
+}
+
+fn drain(session: &mut Session) {
+    let watching = match session.word(word::WATCH_US) {
+        0 => Watching::Look,
+        WORD_MAX => Watching::Sleep,
+        _ => Watching::Watch,
+    };
+    let begun = session.word(word::BEGUN);
+    session.core.begun(begun);
+    let (core, table, incoming) = session.outlets();
+    let drained = core.drain(table, incoming, watching);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    session.set(word::STATUS, 0);
+    session.set(word::COUNT, number(drained.count));
+    session.set(word::MORE, u32::from(drained.more));
+    session.set(word::ASLEEP, u32::from(drained.asleep));
+    session.set(word::IN_FLIGHT, number(drained.in_flight));
+}
+
+fn answer(session: &mut Session, segments: &[&[u8]]) {
+    let run_us = session.word(word::RUN_US);
+    let kind = match session.word(word::ANSWER_KIND) {
+        2 => AnswerKind::Result,
+        3 => AnswerKind::Thrown,
+        _ => {
+            let kind = u16::try_from(run_us).ok().and_then(ErrorKind::from_number);
+            AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
+        }
+    };
+    let call = u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW));
+    let hold = session.word(word::HOLD) == 1;
+    if segments.is_empty() {
+        let length = (session.word(word::LENGTH) as usize).min(session.outgoing.len());
+        session.core.answer(call, kind, run_us, hold, &[&session.outgoing[..length]]);
+    } else {
+        session.core.answer(call, kind, run_us, hold, &session.parts(segments));
+    }
+    session.set(word::STATUS, 0);
+}
+
+fn publish(session: &mut Session, segments: &[&[u8]]) {
+    let outcome = session.core.publish(session.word(word::QUEUE), &session.parts(segments));
+    session.set_status(outcome);
+}
+
+fn wait_of(session: &Session) -> Option<Duration> {
+    match session.word(word::WAIT_MS) {
+        WORD_MAX => None,
+        ms => Some(Duration::from_millis(u64::from(ms))),
+    }
+}
+
+fn take(session: &mut Session) {
+    let (queue, wait) = (session.word(word::QUEUE), wait_of(session));
+    let (core, table, incoming) = session.outlets();
+    let outcome = core.take_event(queue, wait, table, incoming);
+    set_wait_outcome(session, outcome);
+}
+
+fn poll(session: &mut Session) {
+    let outcome = session.core.poll_event(session.word(word::QUEUE), wait_of(session));
+    set_wait_outcome(session, outcome);
+}
+
+unsafe extern "C" fn free_large(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: `take_large` made the hint from a box of exactly this type, and a finalizer runs once.
+    drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
+}
+
+/// Gives the bytes of a large entry an ArrayBuffer of their own: without a copy where the runtime allows memory that it
+/// did not make.
+fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let mut token = 0;
+    let argument = arguments.first().copied().unwrap_or(ptr::null_mut());
+    // SAFETY: a value of this call; anything but a number is refused by its status.
+    if unsafe { sys::napi_get_value_uint32(env.raw(), argument, &raw mut token) } != sys::Status::napi_ok {
+        return Err(Error::new(Status::NumberExpected, "a token must be a number"));
+    }
+    let bytes = session::require(|session| session.core.take_large(token))?
+        .ok_or_else(|| Error::new(Status::InvalidArg, "no such token"))?;
+    let mut bytes = Box::new(bytes);
+    let (data, length) = (bytes.as_mut_ptr(), bytes.len());
+    let hint = Box::into_raw(bytes);
+    let mut made = ptr::null_mut();
+    // SAFETY: the memory lives until the finalizer gives it back, and nobody else knows it.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env.raw(),
+            data.cast::<c_void>(),
+            length,
+            Some(free_large),
+            hint.cast::<c_void>(),
+            &raw mut made,
+        )
+    };
+    if status == sys::Status::napi_ok {
+        return Ok(made);
+    }
+    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
+    let bytes = unsafe { Box::from_raw(hint) };
+    let mut copy = ptr::null_mut();
+    // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
+    let status = unsafe { sys::napi_create_arraybuffer(env.raw(), bytes.len(), &raw mut copy, &raw mut made) };
+    if status != sys::Status::napi_ok {
+        return Err(Error::new(Status::from(status), "no memory for a large payload"));
+    }
+    // SAFETY: both are valid for that length and do not overlap.
+    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len()) };
+    Ok(made)
+}

@@ -1,0 +1,22 @@
+//! The Node extension of plump-ipc: glue between the core and JavaScript, no decisions. `src/native.ts` has the
+//! contract. The hot path is made of raw functions without arguments; everything else is napi-rs.
+
+mod bus;
+mod host;
+mod hot;
+mod session;
+mod wake;
+mod worker;
+
+use napi::Env;
+use napi::bindgen_prelude::{JsObjectValue, Object, Result};
+use napi_derive::napi;
+
+/// Adds the functions of the hot path to what the module exports.
+#[napi(module_exports)]
+pub fn export_hot_path(mut exports: Object, env: Env) -> Result<()> {
+    for (name, function) in hot::FUNCTIONS {
+        exports.set_named_property(name, hot::function(env, name, *function)?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! What this extension keeps for one JavaScript environment: its memory shared with JavaScript and its part of the core.
+//! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
+
+use crate::wake::Wake;
+use napi::bindgen_prelude::{Error, Result, Uint32Array, Uint8Array};
+use napi::{Env, Status};
+use napi_derive::napi;
+use plump_core::environment::Environment;
+use plump_core::failure::Failure;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// An environment's things.
+pub struct Session {
+    /// Its part of the core.
+    pub core: Environment,
+    /// `words`.
+    pub words: Uint32Array,
+    /// `incoming`.
+    pub incoming: Uint8Array,
+    /// `outgoing`.
+    pub outgoing: Uint8Array,
+    /// How its event loop is woken and kept alive.
+    pub wake: Arc<Wake>,
+}
+
+thread_local! {
+    static SESSION: RefCell<Option<Session>> = const { RefCell::new(None) };
+}
+
+/// Works with this thread's session.
+pub fn with<R>(work: impl FnOnce(&mut Session) -> R) -> Option<R> {
+    // A second borrow means that JavaScript ran inside one of our functions, which none of them lets happen.
+    SESSION.with(|session| session.try_borrow_mut().ok()?.as_mut().map(work))
+}
+
+/// The same, as a JavaScript error where there is none.
+pub fn require<R>(work: impl FnOnce(&mut Session) -> R) -> Result<R> {
+    with(work).ok_or_else(|| Error::new(Status::GenericFailure, "the environment is not open"))
+}
+
+/// A failure of the core as a JavaScript error, `code: message`.
+pub fn thrown(failure: &Failure) -> Error {
+    let code = plump_core::errors::ErrorKind::from_number(failure.kind).map_or("ERR_PLUMP", |kind| kind.code());
+    Error::new(Status::GenericFailure, format!("{code}: {}", failure.message))
+}
+
+/// Opens this environment.
+#[napi]
+pub fn open(
+    env: Env,
+    words: Uint32Array,
+    incoming: Uint8Array,
+    outgoing: Uint8Array,
+    wake: napi::bindgen_prelude::Function<'_, (), ()>,
+    looks_up: Option<bool>,
+) -> Result<()> {
+    let wake = Wake::new(env, &wake)?;
+    let rung = Arc::clone(&wake);
+    let core = Environment::start(Box::new(move || rung.ring()), looks_up.unwrap_or(true))
+        .map_err(|error| Error::new(Status::GenericFailure, format!("ERR_PLUMP_SPAWN_FAILED: {error}")))?;
+    SESSION.with(|session| session.replace(Some(Session { core, words, incoming, outgoing, wake })));
+    // Hooks run in the reverse order of their making: this one before the threadsafe function is torn down.
+    env.add_env_cleanup_hook((), |()| close())?;
+    Ok(())
+}
+
+/// The end of the environment: no callback comes any more, its workers end, its I/O thread is joined.
+fn close() {
+    if let Some(session) = SESSION.with(RefCell::take) {
+        session.wake.silence();
+        // The arrays belong to an environment that is going away: their memory goes with it, a reference to it can't be
+        // given back any more.
+        let Session { core, words, incoming, outgoing, wake: _ } = session;
+        drop(core);
+        std::mem::forget((words, incoming, outgoing));
+    }
+}
+
+/// The outgoing buffer was replaced.
+#[napi]
+pub fn attach_outgoing(outgoing: Uint8Array) -> Result<()> {
+    require(|session| session.outgoing = outgoing)
+}
+
+/// Keeps the event loop alive, or no longer.
+#[napi]
+pub fn hold(env: Env, alive: bool) -> Result<()> {
+    require(|session| session.wake.hold(env, alive))
+}
+
+/// How many CPUs this process may use.
+#[napi]
+#[must_use]
+pub fn available_cpus() -> u32 {
+    u32::try_from(plump_core::platform::available_cpus()).unwrap_or(u32::MAX)
+}
+
+/// Turns the words of the core on stderr on or off.
+#[napi]
+pub fn set_debug(on: bool) {
+    plump_core::debug::enable(on);
+}

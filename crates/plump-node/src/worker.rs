@@ -1,0 +1,50 @@
+//! The worker's link, from JavaScript.
+
+use crate::session::{Session, require, thrown};
+use napi::bindgen_prelude::Result;
+use napi_derive::napi;
+
+/// Opens the link and waits for the host's welcome.
+#[napi]
+pub fn link_open(value: String, version: String) -> Result<String> {
+    require(|session| session.core.open_uplink(&value, &version))?.map_err(|failure| thrown(&failure))
+}
+
+/// The module is loaded.
+#[napi]
+pub fn link_ready(commands: Vec<String>) -> Result<()> {
+    require(|session| {
+        session.core.announce(&commands);
+        session.core.announce_ready();
+    })
+}
+
+/// Commands registered later.
+#[napi]
+pub fn link_commands(commands: Vec<String>) -> Result<()> {
+    require(|session| session.core.announce(&commands))
+}
+
+/// The module failed to load.
+#[napi]
+pub fn link_failed(length: u32) -> Result<()> {
+    require(|session| session.core.load_failed(cause(session, length)))
+}
+
+/// This process is about to end.
+#[napi]
+pub fn link_last_words(length: u32) -> Result<()> {
+    require(|session| session.core.last_words(cause(session, length)))
+}
+
+/// Everything is answered: the link ends.
+#[napi]
+pub fn link_end() -> Result<()> {
+    require(|session| session.core.end_uplink())
+}
+
+/// The bytes of an error, as far as one may be told.
+fn cause(session: &Session, length: u32) -> &[u8] {
+    let length = (length as usize).min(session.outgoing.len()).min(plump_core::limits::MAX_CAUSE_BYTES);
+    &session.outgoing[..length]
+}
