@@ -129,7 +129,6 @@ struct Bells {
 }
 
 /// A side's caller bell, kept alive without its channel.
-#[cfg_attr(loom, expect(dead_code, reason = "a model waits on its own bells"))]
 struct CallerBellOf {
     bells: Arc<Bells>,
     side: Side,
@@ -143,7 +142,7 @@ impl super::CallerBell for CallerBellOf {
 
     #[cfg(loom)]
     fn caller_bell(&self) -> &crate::platform::Bell {
-        unreachable!("a model waits on its own bells")
+        unreachable!("a model waits at {:?} of {:?} itself", self.side, self.bells)
     }
 }
 

@@ -11,6 +11,10 @@ use crate::platform::InheritedEnd;
 /// What must be sealed before anything is mapped: the size, and the seals themselves.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
+/// From here on the machine is asked first whether it has so much: the kernel reserves page by page and, with none left,
+/// would rather end other processes than refuse. Asking costs a tenth of reserving this much.
+const LARGE: usize = 16 << 20;
+
 /// Shown in `/proc/PID/maps`, never looked up.
 const NAME: &CStr = c"plump-ipc";
 
@@ -40,8 +44,8 @@ impl SharedMemory {
     /// Makes `bytes` of zeroed memory, with every page reserved.
     ///
     /// # Errors
-    /// `InvalidInput` for 0 bytes or more than can be addressed; what the system says when there is no memory or no
-    /// descriptor left (here, and not as a SIGBUS later).
+    /// `InvalidInput` for 0 bytes or more than can be addressed, `OutOfMemory` for more than the machine has available,
+    /// and what the system says when there is no memory or no descriptor left (here, and not as a SIGBUS later).
     pub fn create(bytes: usize) -> io::Result<Self> {
         let size = libc::off_t::try_from(bytes)
             .ok()
@@ -52,6 +56,9 @@ impl SharedMemory {
                     "shared memory of 0 or too many bytes",
                 )
             })?;
+        if bytes >= LARGE && available_bytes().is_some_and(|available| bytes as u64 > available) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
         let file = memory_file()?;
         // SAFETY: the descriptor is open; the call touches no memory of ours.
         check(unsafe { libc::ftruncate(file.as_raw_fd(), size) })?;
@@ -164,6 +171,17 @@ fn memory_file() -> io::Result<OwnedFd> {
     check(number)?;
     // SAFETY: the descriptor is new and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// What the machine could give away without swapping; `None` where it can't be read. What a container may have is not
+/// looked at: that is for the limit of the blocks to say.
+fn available_bytes() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 fn check(answer: libc::c_int) -> io::Result<libc::c_int> {

@@ -4,11 +4,11 @@
 use std::io;
 
 use loom::cell::UnsafeCell;
-use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use loom::sync::atomic::AtomicU64;
 use loom::sync::{Condvar, Mutex};
 
 use super::{Lane, Side};
-use crate::platform::InheritedEnd;
+use crate::platform::{InheritedEnd, Source};
 
 /// The memory of a pair under loom.
 #[derive(Debug)]
@@ -18,6 +18,9 @@ pub(super) struct Cells {
     cpus: [std::sync::atomic::AtomicU32; 2],
     begun: std::sync::atomic::AtomicU64,
 }
+
+// SAFETY: the cells are only used through loom, which reports two threads at one cell as a failure of the model.
+unsafe impl Sync for LaneCells {}
 
 #[derive(Debug)]
 struct LaneCells {
@@ -100,8 +103,6 @@ impl Cells {
 pub struct Bell {
     rung: Mutex<bool>,
     changed: Condvar,
-    /// Said of a bell that a model looks at from outside.
-    ever: AtomicBool,
 }
 
 impl Bell {
@@ -109,7 +110,6 @@ impl Bell {
         Ok(Self {
             rung: Mutex::new(false),
             changed: Condvar::new(),
-            ever: AtomicBool::new(false),
         })
     }
 
@@ -123,9 +123,13 @@ impl Bell {
 
     /// Wakes the sleeper, now or when it comes to sleep.
     pub fn ring(&self) {
-        self.ever.store(true, Ordering::Relaxed);
         *self.rung.lock().expect("no panic under this lock") = true;
         self.changed.notify_one();
+    }
+
+    /// Not to be called: a model has no reactor.
+    pub fn source(&self) -> Source {
+        unreachable!("a model has no reactor")
     }
 
     /// Forgets the rings until now.
@@ -139,10 +143,5 @@ impl Bell {
         while !*rung {
             rung = self.changed.wait(rung).expect("no panic under this lock");
         }
-    }
-
-    /// Whether it was ever rung.
-    pub fn was_rung(&self) -> bool {
-        self.ever.load(Ordering::Relaxed)
     }
 }
