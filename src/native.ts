@@ -183,8 +183,17 @@ export interface NativeLink {
 /** The native half, one per JavaScript environment. */
 export interface Binding {
   // --- set-up -------------------------------------------------------------------------------------------------
-  /** Once per environment. `wake` is called from the event loop when Rust was asleep and something came. */
-  open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void): void
+  /**
+   * Once per environment. `wake` is called from the event loop when Rust was asleep and something came. `looksUp`: blocking
+   * waits come up every 100 ms or so, because this thread may be ended from outside.
+   */
+  open(
+    words: Uint32Array,
+    incoming: Uint8Array,
+    outgoing: Uint8Array,
+    wake: () => void,
+    looksUp: boolean,
+  ): void
   /** The outgoing buffer was replaced by a larger or smaller one. */
   attachOutgoing(outgoing: Uint8Array): void
   /** Keeps the event loop alive, or no longer. */

@@ -1,0 +1,40 @@
+import { PlumpError } from './errors.js'
+import { Exchange } from './exchange.js'
+import { type Binding, loadBinding } from './native.js'
+import { once } from './shared.js'
+
+/**
+ * The exchange of this JavaScript environment, made on first use: importing the package loads no native code, so that
+ * a program which never starts a worker pays nothing and works where addons are forbidden.
+ *
+ * @throws PlumpError `ERR_PLUMP_BINDING_MISSING`
+ */
+export function exchange(): Exchange {
+  return once('exchange', () => new Exchange(load()))
+}
+
+/** The exchange, if something has been sent or awaited here before. */
+export function exchangeIfOpen(): Exchange | undefined {
+  return opened() ? exchange() : undefined
+}
+
+function opened(): boolean {
+  return once('opened', () => ({ yes: false })).yes
+}
+
+function load(): Binding {
+  let binding: Binding
+  try {
+    binding = loadBinding()
+  } catch (error) {
+    const code = (error as { code?: unknown } | null)?.code
+    const what =
+      code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED'
+        ? "Node's permission model forbids the native part of plump-ipc to be loaded: run node with --allow-addons."
+        : `The native part of plump-ipc for ${process.platform}-${process.arch} could not be loaded: install the package for this platform, or run \`npm run build\` in its repository.`
+    throw new PlumpError('ERR_PLUMP_BINDING_MISSING', what, { cause: error })
+  }
+  once('opened', () => ({ yes: false })).yes = true
+  binding.setDebug((process.env['NODE_DEBUG'] ?? '').split(',').includes('plump-ipc'))
+  return binding
+}

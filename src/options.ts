@@ -1,0 +1,292 @@
+// Every option, once: name, type, range, default. Validation, its messages and the README's table are read off these
+// lists; the interfaces below are the same for TypeScript.
+
+import { isAbsolute } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inspect } from 'node:util'
+import type { Codec, CodecOption } from './codec/codec.js'
+import { didYouMean } from './did-you-mean.js'
+import { PlumpError } from './errors.js'
+import { limits } from './generated/limits.js'
+
+/** Options of an instance: for `new PlumpIPC(options)`, `start(module, options)` and `spawn(module, options)`. */
+export interface PlumpOptions {
+  /** Shown in stats and errors. Default: the module's file name. */
+  name?: string
+  /** How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use CPUs. Default 1. */
+  workers?: number | 'auto'
+  /** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
+  env?: Readonly<Record<string, string | undefined>>
+  /** Working directory of the workers. Default: that of the host. */
+  cwd?: string | URL
+  /** What the workers find in `process.argv` from place 2 on. */
+  argv?: readonly string[]
+  /** Flags for the workers' Node. Default: those of the host without `--inspect…`, `--eval` and the like. */
+  execArgv?: readonly string[]
+  /** Executable that runs the workers. Default `process.execPath`. */
+  execPath?: string
+  /** How values become bytes. Default `'structured'`, the semantics of structured clone. */
+  codec?: CodecOption
+  /** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */
+  codecModule?: URL | string
+  /** Milliseconds a worker may take until it is ready; the clock starts when its process is started. Default 30,000. */
+  startTimeoutMs?: number
+  /** Milliseconds a call may take; the clock starts when it is made. Default: no limit. */
+  timeoutMs?: number
+  /** The largest encoded argument list or result, bytes. Default 1 GiB. */
+  maxPayloadBytes?: number
+  /** How deep a value may be nested. Default 1,000. */
+  maxDepth?: number
+  /** How many handlers may interleave in one worker. Default 16. */
+  concurrency?: number
+  /** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */
+  channel?: 'auto' | 'pipe' | 'ring'
+  /** How many calls may wait for a worker. Default 1,000,000. */
+  maxQueue?: number
+  /** How many bytes of calls may wait for a worker. Default 2 GiB. */
+  maxQueueBytes?: number
+  /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
+  spinUs?: number
+  /** Milliseconds between looks at a worker that has calls. Default 1,000. */
+  heartbeatMs?: number
+  /** Milliseconds after which a worker whose link does not answer is ended; 0 = never. Default 30,000. */
+  heartbeatTimeoutMs?: number
+}
+
+/** Options of one call, for `with(options)`. */
+export interface CallOptions {
+  /** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
+  timeoutMs?: number
+}
+
+/** Options of `close()`. */
+export interface CloseOptions {
+  /** Milliseconds that calls which have begun are given to finish, before their workers are ended. Default 5,000. */
+  graceMs?: number
+}
+
+/** Options of `new PlumpQueue(options)`. */
+export interface QueueOptions {
+  /** Queues of one name are one bus. Default `'default'`. */
+  name?: string
+  /** How many events may wait here; the oldest are dropped above it. Default 1,000. */
+  capacity?: number
+  /** How events become bytes; the same on every side. Default `'structured'`. */
+  codec?: CodecOption
+  /** The largest encoded event, bytes. Default 1 GiB. */
+  maxPayloadBytes?: number
+  /** How deep an event may be nested. Default 1,000. */
+  maxDepth?: number
+  /** Told what a listener threw. Default: a warning of the process (`PlumpListenerWarning`). */
+  onError?: (error: unknown) => void
+}
+
+type OptionType =
+  | { type: 'integer'; min: number; max: number; or?: string }
+  | { type: 'milliseconds'; min: number; max: number }
+  | { type: 'string' }
+  | { type: 'strings' }
+  | { type: 'environment' }
+  | { type: 'path' }
+  | { type: 'module' }
+  | { type: 'codec' }
+  | { type: 'function' }
+  | { type: 'one of'; values: readonly string[] }
+
+/** One option. */
+export type OptionRow = OptionType & {
+  readonly name: string
+  /** What holds when it is not given; a text describes what is not a constant. */
+  readonly default: unknown
+}
+
+const MAX_MS = 2_147_483_647
+const GIB = 1024 ** 3
+const payload = [
+  { name: 'maxPayloadBytes', type: 'integer', min: 1_024, max: 4 * GIB - 1, default: GIB },
+  { name: 'maxDepth', type: 'integer', min: 1, max: 10_000, default: 1_000 },
+] as const satisfies OptionRow[]
+
+export const instanceOptions = [
+  { name: 'name', type: 'string', default: "the module's file name" },
+  {
+    name: 'workers',
+    type: 'integer',
+    min: 1,
+    max: limits.maxWorkers,
+    or: 'auto',
+    default: 1,
+  },
+  { name: 'env', type: 'environment', default: {} },
+  { name: 'cwd', type: 'path', default: "the host's" },
+  { name: 'argv', type: 'strings', default: [] },
+  { name: 'execArgv', type: 'strings', default: "the host's without `--inspect…`" },
+  { name: 'execPath', type: 'path', default: '`process.execPath`' },
+  { name: 'codec', type: 'codec', default: 'structured' },
+  { name: 'codecModule', type: 'module', default: 'none' },
+  { name: 'startTimeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
+  { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
+  ...payload,
+  { name: 'concurrency', type: 'integer', min: 1, max: 65_536, default: 16 },
+  { name: 'channel', type: 'one of', values: ['auto', 'pipe', 'ring'], default: 'auto' },
+  { name: 'maxQueue', type: 'integer', min: 1, max: 100_000_000, default: 1_000_000 },
+  { name: 'maxQueueBytes', type: 'integer', min: 1_024, max: 1_024 * GIB, default: 2 * GIB },
+  { name: 'spinUs', type: 'integer', min: 0, max: 1_000, default: 50 },
+  { name: 'heartbeatMs', type: 'milliseconds', min: 10, max: MAX_MS, default: 1_000 },
+  { name: 'heartbeatTimeoutMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 30_000 },
+] as const satisfies OptionRow[]
+
+export const callOptions = [
+  { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
+] as const satisfies OptionRow[]
+
+export const closeOptions = [
+  { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 5_000 },
+] as const satisfies OptionRow[]
+
+export const queueOptions = [
+  { name: 'name', type: 'string', default: 'default' },
+  { name: 'capacity', type: 'integer', min: 1, max: limits.maxMailboxEvents, default: 1_000 },
+  { name: 'codec', type: 'codec', default: 'structured' },
+  ...payload,
+  { name: 'onError', type: 'function', default: 'a warning of the process' },
+] as const satisfies OptionRow[]
+
+/**
+ * The options that were given, checked: unknown names, wrong types and values out of range are refused; milliseconds
+ * are rounded up to whole ones. `undefined` counts as not given.
+ *
+ * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, naming the option, its range and the value got.
+ */
+export function checkOptions<T extends object>(
+  given: T | undefined,
+  rows: readonly OptionRow[],
+  of: string,
+): T {
+  if (given === undefined) return {} as T
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw invalid(`${of} takes its options as an object, got ${shown(given)}.`)
+  const checked: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
+    const row = rows.find((row) => row.name === name)
+    if (row === undefined) {
+      const names = rows.map((row) => row.name)
+      throw invalid(
+        `${of} has no option ${shown(name)}.${didYouMean(name, names)} It takes ${names.join(', ')}.`,
+      )
+    }
+    if (value !== undefined) checked[name] = checkOption(row, value)
+  }
+  return checked as T
+}
+
+/** What an option takes, in words. */
+export function rangeOf(row: OptionRow): string {
+  switch (row.type) {
+    case 'integer':
+      return `an integer from ${grouped(row.min)} to ${grouped(row.max)}${row.or === undefined ? '' : ` or '${row.or}'`}`
+    case 'milliseconds':
+      return `a number of milliseconds from ${grouped(row.min)} to ${grouped(row.max)}`
+    case 'string':
+      return 'a string of 1 to 255 UTF-8 bytes without NUL'
+    case 'strings':
+      return 'an array of strings without NUL'
+    case 'environment':
+      return 'an object of strings without NUL (undefined removes a variable)'
+    case 'path':
+      return 'a path or a file: URL'
+    case 'module':
+      return 'an absolute path or a file: URL'
+    case 'codec':
+      return "'structured', 'json' or { name, encode, decode }"
+    case 'function':
+      return 'a function'
+    case 'one of':
+      return row.values.map((value) => `'${value}'`).join(' or ')
+  }
+}
+
+function checkOption(row: OptionRow, value: unknown): unknown {
+  const refuse = (): never => {
+    throw invalid(`${row.name} must be ${rangeOf(row)}, got ${shown(value)}.`)
+  }
+  switch (row.type) {
+    case 'integer':
+      if (row.or !== undefined && value === row.or) return value
+      return Number.isInteger(value) && within(row, value as number) ? value : refuse()
+    case 'milliseconds':
+      return Number.isFinite(value) && within(row, value as number)
+        ? Math.ceil(value as number)
+        : refuse()
+    case 'string':
+      return isText(value) && value !== '' && Buffer.byteLength(value) <= 255 ? value : refuse()
+    case 'strings':
+      return Array.isArray(value) && value.every(isText) ? [...value] : refuse()
+    case 'environment':
+      return isEnvironment(value) ? { ...value } : refuse()
+    case 'path':
+      if (value instanceof URL && value.protocol === 'file:') return fileURLToPath(value)
+      return isText(value) && value !== '' ? value : refuse()
+    case 'module':
+      return value instanceof URL || (isText(value) && isAbsolute(value)) ? value : refuse()
+    case 'codec':
+      return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
+    case 'function':
+      return typeof value === 'function' ? value : refuse()
+    case 'one of':
+      return row.values.includes(value as string) ? value : refuse()
+  }
+}
+
+/** Whether it has the shape of a codec of the user's own. */
+export function isCodec(value: unknown): value is Codec {
+  const codec = value as Partial<Codec> | null
+  return (
+    typeof codec === 'object' &&
+    codec !== null &&
+    isText(codec.name) &&
+    codec.name !== '' &&
+    Buffer.byteLength(codec.name) <= 255 &&
+    typeof codec.encode === 'function' &&
+    typeof codec.decode === 'function'
+  )
+}
+
+/** A value as it may stand in a message: on one line, cut where it is long. */
+export function shown(value: unknown): string {
+  const text = inspect(value, {
+    depth: 1,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxStringLength: 80,
+    maxArrayLength: 5,
+  })
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
+function within(row: { min: number; max: number }, value: number): boolean {
+  return value >= row.min && value <= row.max
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
+function isEnvironment(value: unknown): value is Record<string, string | undefined> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(
+      ([name, text]) =>
+        isText(name) && name !== '' && !name.includes('=') && (text === undefined || isText(text)),
+    )
+  )
+}
+
+function grouped(value: number): string {
+  return value.toLocaleString('en-US')
+}
+
+function invalid(message: string): PlumpError {
+  return new PlumpError('ERR_PLUMP_INVALID_OPTION', message)
+}

@@ -1,0 +1,324 @@
+import { callAsync } from './call-async.js'
+import { callSync } from './call-sync.js'
+import {
+  isCodec,
+  checkOptions,
+  callOptions,
+  closeOptions,
+  instanceOptions,
+  shown,
+} from './options.js'
+import type { CallOptions, CloseOptions, PlumpOptions } from './options.js'
+import type { Codec } from './codec/codec.js'
+import type {
+  AnyCommands,
+  Calls,
+  CommandArguments,
+  CommandName,
+  CommandResult,
+} from './commands.js'
+import { PlumpConnectionError, PlumpError } from './errors.js'
+import { exchange } from './environment.js'
+import { makeLink, type PlumpLink } from './link.js'
+import { moduleUrl } from './module-url.js'
+import { depthEnvironment, Pool } from './pool.js'
+import { command, type CommandForms } from './register.js'
+import { registry } from './registry.js'
+import { isWorker } from './shared.js'
+import { plumpBus } from './bus.js'
+import { workerSide } from './worker/worker-side.js'
+
+/**
+ * Calls functions that live in other processes. In the host: `start(module)`, then `call` and `acall`. In the worker:
+ * `command` and `setContext`, in addition to what its module exports.
+ *
+ * `Commands` is the type of the worker's module, `typeof import('./math.ts')`, or of an object or class with its
+ * commands as methods; names, arguments and results of calls are inferred from it.
+ */
+export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
+  readonly #options: PlumpOptions
+  #codec: Codec | undefined
+  #pool: Pool | undefined
+  #refed = true
+  #closed = false
+  #closing: Promise<void> | undefined
+  #timeoutMs = 0
+
+  /**
+   * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
+   */
+  constructor(options?: PlumpOptions) {
+    this.#options = checkOptions(options, instanceOptions, 'PlumpIPC')
+  }
+
+  // --- host ---------------------------------------------------------------------------------------------------
+
+  /**
+   * Begins to start the workers with that module and returns at once; calls wait until the first of them is ready.
+   * What goes wrong while the module loads comes from `ready()` and from the calls.
+   *
+   * @param module the worker's module, as `URL` (`new URL('./worker.js', import.meta.url)`) or absolute path.
+   * @param options win over those of the constructor.
+   * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_ALREADY_STARTED`,
+   * `ERR_PLUMP_START_IN_WORKER`, `ERR_PLUMP_NESTING_TOO_DEEP`, `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_BINDING_MISSING`;
+   * PlumpConnectionError `ERR_PLUMP_CLOSED` after `close()`.
+   */
+  start(module: URL | string, options?: PlumpOptions): this {
+    const checked = checkOptions(options, instanceOptions, 'start()')
+    const url = moduleUrl(module)
+    if (this.#pool !== undefined)
+      throw new PlumpError(
+        'ERR_PLUMP_ALREADY_STARTED',
+        'This instance was started before. Use one instance for each worker module: new PlumpIPC() or spawn().',
+      )
+    this.#open(url, { ...this.#options, ...checked })
+    return this
+  }
+
+  /**
+   * Resolves when the first worker is ready.
+   *
+   * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`;
+   * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.
+   */
+  ready(): Promise<void> {
+    try {
+      return this.#started().ready()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Calls a command in a worker and blocks this thread until it has settled. Needs no `await` anywhere before it.
+   *
+   * @returns what the handler returned, its promise awaited.
+   * @throws what the handler threw, with the worker's stack above the caller's; PlumpWorkerError when the worker ends
+   * or does not start; PlumpTimeoutError; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+   * `ERR_PLUMP_CLOSED`; PlumpError `ERR_PLUMP_UNKNOWN_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_QUEUE_FULL`.
+   */
+  call<Name extends CommandName<Commands>>(
+    name: Name,
+    ...args: CommandArguments<Commands[Name]>
+  ): CommandResult<Commands[Name]> {
+    const pool = this.#pool ?? this.#started()
+    return callSync(pool, name, args, this.#timeoutMs) as CommandResult<Commands[Name]>
+  }
+
+  /**
+   * Calls a command in a worker. The event loop stays free; the promise settles as `call` returns or throws, and
+   * `acall` itself never throws.
+   */
+  acall<Name extends CommandName<Commands>>(
+    name: Name,
+    ...args: CommandArguments<Commands[Name]>
+  ): Promise<CommandResult<Commands[Name]>> {
+    const pool = this.#pool
+    const promise =
+      pool === undefined ? this.#notStarted() : callAsync(pool, name, args, this.#timeoutMs)
+    return promise as Promise<CommandResult<Commands[Name]>>
+  }
+
+  /**
+   * `call` and `acall` with options for these calls alone.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
+   */
+  with(options: CallOptions): Calls<Commands> {
+    const { timeoutMs } = checkOptions(options, callOptions, 'with()')
+    return {
+      call: (name, ...args) =>
+        callSync(this.#started(), name, args, timeoutMs ?? this.#timeoutMs) as never,
+      acall: (name, ...args) =>
+        (this.#pool === undefined
+          ? this.#notStarted()
+          : callAsync(this.#pool, name, args, timeoutMs ?? this.#timeoutMs)) as never,
+    }
+  }
+
+  /**
+   * A link for a worker process that the program starts itself, in any way that can hand over descriptors; that
+   * process calls `runWorker()`. On an instance that was not started, links are its only workers.
+   *
+   * @throws PlumpError `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_NESTING_TOO_DEEP`; PlumpConnectionError `ERR_PLUMP_CLOSED`
+   */
+  createLink(): PlumpLink {
+    const pool = this.#pool ?? this.#open(undefined, this.#options)
+    const depth = depthEnvironment()
+    const native = pool.createLink()
+    return makeLink(native, depth, () => pool.exchange.binding.linkHanded(pool.id, native.link))
+  }
+
+  /**
+   * Ends the workers: new calls and those that wait are rejected with `ERR_PLUMP_CLOSED`, those that have begun get
+   * `graceMs` to finish, then their workers are ended. Resolves when all are gone; may be called again.
+   *
+   * @throws (rejects) PlumpError `ERR_PLUMP_INVALID_OPTION`
+   */
+  async close(options?: CloseOptions): Promise<void> {
+    const { graceMs = 5_000 } = checkOptions(options, closeOptions, 'close()')
+    this.#closed = true
+    this.#closing ??= this.#pool?.close(graceMs)
+    await this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** The event loop goes on while calls are in flight (the default). */
+  ref(): this {
+    this.#setRefed(true)
+    return this
+  }
+
+  /** Calls in flight no longer keep the event loop going. */
+  unref(): this {
+    this.#setRefed(false)
+    return this
+  }
+
+  /** A look at the workers and at what waits for them. */
+  stats(): PlumpStats {
+    const pool = this.#pool
+    if (pool === undefined) return { workers: [], queued: 0, inFlight: 0 }
+    return JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
+  }
+
+  // --- both ---------------------------------------------------------------------------------------------------
+
+  /**
+   * A codec of the program's own for this instance (in the host, before `start`), or for this process (in a worker,
+   * while its module loads). Its name must be the same on both sides.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_ALREADY_STARTED`
+   */
+  useCodec(codec: Codec): this {
+    if (!isCodec(codec))
+      throw new PlumpError(
+        'ERR_PLUMP_INVALID_ARGUMENT',
+        `useCodec takes { name, encode, decode }, got ${shown(codec)}.`,
+      )
+    if (this.#pool !== undefined)
+      throw new PlumpError(
+        'ERR_PLUMP_ALREADY_STARTED',
+        'useCodec must be called before start(): the workers have been told the codec.',
+      )
+    this.#codec = codec
+    if (isWorker) workerSide().useCodec(codec)
+    return this
+  }
+
+  /**
+   * Asks for the end and returns at once. In the host: of this instance, as `close()` does. In a worker whose
+   * instance was not started: of this worker, after what has begun.
+   */
+  stopWorker(): void {
+    if (this.#pool === undefined && isWorker) {
+      workerSide().stop()
+      return
+    }
+    void this.close()
+  }
+
+  // --- worker -------------------------------------------------------------------------------------------------
+
+  /**
+   * Registers a command of this process. A function: `command(fn)`, `command(name, fn)`; it is returned, and runs with
+   * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`.
+   *
+   * @throws PlumpError `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
+   */
+  get command(): CommandForms {
+    return command
+  }
+
+  /**
+   * The instance on which this process's commands run.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+   */
+  setContext(instance: object): this {
+    if ((typeof instance !== 'object' && typeof instance !== 'function') || instance === null)
+      throw new PlumpError(
+        'ERR_PLUMP_INVALID_ARGUMENT',
+        `setContext takes an object, got ${shown(instance)}.`,
+      )
+    registry.context = instance
+    return this
+  }
+
+  /**
+   * Begins to serve calls, in a process that was started with the entries of `createLink()`. A module that was started
+   * by `start` or `spawn` is served anyway; there it does nothing.
+   *
+   * @throws PlumpConnectionError `ERR_PLUMP_NOT_A_WORKER`, `ERR_PLUMP_INVALID_LINK`, `ERR_PLUMP_VERSION_MISMATCH`
+   */
+  runWorker(): void {
+    workerSide().run()
+  }
+
+  // --- inside -------------------------------------------------------------------------------------------------
+
+  #open(url: string | undefined, options: PlumpOptions): Pool {
+    if (this.#closed) throw closed()
+    if (isWorker && workerSide().loading)
+      throw new PlumpError(
+        'ERR_PLUMP_START_IN_WORKER',
+        "A worker's module tried to start workers while it was loading. Guard host code with `if (!isWorker)`, or start them inside a command.",
+      )
+    if (this.#codec !== undefined && options.codec === undefined)
+      options = { ...options, codec: this.#codec }
+    const environment = exchange()
+    plumpBus.open()
+    const pool = new Pool(environment, url, options)
+    pool.refed = this.#refed
+    this.#timeoutMs = options.timeoutMs ?? 0
+    this.#pool = pool
+    return pool
+  }
+
+  #started(): Pool {
+    if (this.#pool !== undefined) return this.#pool
+    if (this.#closed) throw closed()
+    throw new PlumpConnectionError(
+      'ERR_PLUMP_NOT_STARTED',
+      'No worker was started for this instance: call start(module) first, or use spawn(module).',
+    )
+  }
+
+  async #notStarted(): Promise<Pool> {
+    return this.#started()
+  }
+
+  #setRefed(refed: boolean): void {
+    this.#refed = refed
+    if (this.#pool === undefined) return
+    this.#pool.refed = refed
+    this.#pool.exchange.reconsider()
+  }
+}
+
+/** What `stats()` tells. */
+export interface PlumpStats {
+  readonly workers: readonly WorkerStats[]
+  /** Calls that wait for a worker. */
+  readonly queued: number
+  /** Calls whose outcome is open, the queued ones included. */
+  readonly inFlight: number
+}
+
+export interface WorkerStats {
+  readonly pid: number
+  readonly state: string
+  /** Calls that it has answered. */
+  readonly calls: number
+  readonly channel: 'pipe' | 'ring'
+}
+
+function closed(): PlumpConnectionError {
+  return new PlumpConnectionError(
+    'ERR_PLUMP_CLOSED',
+    'This instance is closed. Use a new one: new PlumpIPC() or spawn().',
+  )
+}

@@ -1,0 +1,277 @@
+// One started instance as the host sees it: its workers' life, the names of its commands, who waits for it.
+
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import packageRoot from '../package-root.cjs'
+import { type PayloadCodec, resolveCodec } from './codec/codec.js'
+import { checkCommandName } from './command-names.js'
+import { didYouMean } from './did-you-mean.js'
+import { PlumpConnectionError, PlumpError } from './errors.js'
+import type { CallOwner, Exchange } from './exchange.js'
+import { inheritedExecArgv, inheritedNodeOptions } from './exec-argv.js'
+import { type FailureEntry, failureError, nativeError } from './failure.js'
+import { limits } from './generated/limits.js'
+import { moduleUrl } from './module-url.js'
+import type { NativeLink, PoolEvent, PoolOptions } from './native.js'
+import type { PlumpOptions } from './options.js'
+import { rejected } from './rejected.js'
+import { version } from './version.js'
+import type { Welcome } from './welcome.js'
+
+/** How many levels of workers that start workers there may be. */
+const MAX_DEPTH = 8
+const DEPTH = 'PLUMP_IPC_DEPTH'
+
+type Readiness =
+  | { readonly is: 'starting' }
+  | { readonly is: 'ready' }
+  | { readonly is: 'failed'; readonly error: PlumpError }
+  | { readonly is: 'closed' }
+
+interface Waiter<T> {
+  readonly resolve: (value: T | PromiseLike<T>) => void
+}
+
+export class Pool implements CallOwner {
+  readonly id: number
+  readonly exchange: Exchange
+  readonly codec: PayloadCodec
+  readonly spinUs: number
+  inFlight = 0
+  /** Whether its calls keep the event loop alive. */
+  refed = true
+
+  readonly #numbers = new Map<string, number>()
+  /** Names that the workers have announced. */
+  readonly #commands = new Set<string>()
+  #readiness: Readiness = { is: 'starting' }
+  readonly #waitForReady: Waiter<void>[] = []
+  readonly #waitForClosed: Waiter<void>[] = []
+  #closing: Promise<void> | undefined
+
+  /**
+   * Begins to start the workers; `module` is undefined for processes that the user starts.
+   *
+   * @throws PlumpError `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_NESTING_TOO_DEEP`
+   */
+  constructor(exchange: Exchange, module: string | undefined, options: PlumpOptions) {
+    this.exchange = exchange
+    this.codec = resolveCodec(options.codec ?? 'structured', payloadLimits(options))
+    this.spinUs = options.spinUs ?? 50
+    const workers = module === undefined ? 0 : (options.workers ?? 1)
+    const native = nativeOptions(
+      module,
+      options,
+      workers === 'auto' ? Math.min(exchange.binding.availableCpus(), limits.maxWorkers) : workers,
+      this.codec,
+    )
+    try {
+      this.id = exchange.binding.poolOpen(JSON.stringify(native))
+    } catch (error) {
+      throw nativeError(error)
+    }
+    exchange.addOwner(this.id, this)
+  }
+
+  /**
+   * The number of a command.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_COMMAND_NAME`
+   */
+  numberOf(name: string): number {
+    return this.#numbers.get(name) ?? this.#learn(name)
+  }
+
+  #learn(name: string): number {
+    checkCommandName(name)
+    if (this.#numbers.size >= limits.maxCommands) this.#numbers.clear()
+    let number: number
+    try {
+      number = this.exchange.binding.commandNumber(this.id, name)
+    } catch (error) {
+      throw nativeError(error)
+    }
+    this.#numbers.set(name, number)
+    return number
+  }
+
+  /**
+   * Called for each call that is made: the first one after a failed start begins a new attempt.
+   *
+   * @throws PlumpConnectionError `ERR_PLUMP_CLOSED`
+   */
+  used(): void {
+    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
+    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
+  }
+
+  /** Resolves when the first worker is ready; rejects with why it did not get so. */
+  ready(): Promise<void> {
+    switch (this.#readiness.is) {
+      case 'ready':
+        return Promise.resolve()
+      case 'failed':
+        return Promise.reject(this.#readiness.error)
+      case 'closed':
+        return Promise.reject(new PlumpConnectionError('ERR_PLUMP_CLOSED'))
+      case 'starting':
+        return new Promise((resolve) => {
+          this.#waitForReady.push({ resolve })
+          this.exchange.reconsider()
+        })
+    }
+  }
+
+  close(graceMs: number): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = new Promise((resolve) => {
+        this.#waitForClosed.push({ resolve })
+      })
+      this.exchange.binding.poolClose(this.id, graceMs)
+      this.exchange.reconsider()
+    }
+    return this.#closing
+  }
+
+  createLink(): NativeLink {
+    try {
+      return this.exchange.binding.poolLink(this.id)
+    } catch (error) {
+      throw nativeError(error)
+    }
+  }
+
+  holds(): boolean {
+    return (
+      (this.refed && (this.inFlight > 0 || this.#waitForReady.length > 0)) ||
+      this.#waitForClosed.length > 0
+    )
+  }
+
+  failure(entry: FailureEntry, command: string): Error {
+    const error = failureError(
+      { facts: { command, ...entry.facts }, cause: entry.cause },
+      isUnknownCommand(entry) ? didYouMean(command, this.#commands) : '',
+    )
+    // Names that turned out to be none must not pile up here.
+    if (isUnknownCommand(entry)) this.#numbers.delete(command)
+    return error
+  }
+
+  onEvent(event: PoolEvent, cause: unknown): void {
+    switch (event.event) {
+      case 'ready':
+        for (const name of event.commands) this.#commands.add(name)
+        this.#become({ is: 'ready' })
+        break
+      case 'commands':
+        for (const name of event.commands) this.#commands.add(name)
+        break
+      case 'failed':
+        this.#become({ is: 'failed', error: failureError({ facts: event, cause }) })
+        break
+      case 'exit':
+        break
+      case 'closed':
+        this.#become({ is: 'closed' })
+        for (const { resolve } of this.#waitForClosed.splice(0)) resolve()
+        this.exchange.removeOwner(this.id)
+        break
+    }
+  }
+
+  #become(readiness: Readiness): void {
+    if (this.#readiness.is === 'closed') return
+    this.#readiness = readiness
+    if (readiness.is === 'starting') return
+    for (const { resolve } of this.#waitForReady.splice(0)) {
+      if (readiness.is === 'ready') resolve()
+      else if (readiness.is === 'failed') resolve(rejected(readiness.error))
+      else resolve(rejected(new PlumpConnectionError('ERR_PLUMP_CLOSED')))
+    }
+  }
+}
+
+function isUnknownCommand({ facts }: FailureEntry): boolean {
+  return facts.kind === UNKNOWN_COMMAND
+}
+const UNKNOWN_COMMAND = 17
+
+function payloadLimits(options: PlumpOptions): { maxDepth: number; maxPayloadBytes: number } {
+  return {
+    maxDepth: options.maxDepth ?? 1_000,
+    maxPayloadBytes: options.maxPayloadBytes ?? 1024 ** 3,
+  }
+}
+
+function nativeOptions(
+  module: string | undefined,
+  options: PlumpOptions,
+  workers: number,
+  codec: PayloadCodec,
+): PoolOptions {
+  const welcome: Welcome = {
+    module,
+    codec: codec.name,
+    codecModule:
+      options.codecModule === undefined ? undefined : moduleUrl(options.codecModule, 'codecModule'),
+    concurrency: options.concurrency ?? 16,
+    spinUs: options.spinUs ?? 50,
+    ...payloadLimits(options),
+  }
+  return {
+    program: options.execPath ?? process.execPath,
+    args: [
+      ...(options.execArgv ?? inheritedExecArgv(process.execArgv)),
+      // The ESM build also when the host has loaded the CommonJS one: only `import` loads every kind of module.
+      join(packageRoot, 'dist/worker/main.js'),
+      ...(options.argv ?? []),
+    ],
+    env: environmentOf(options),
+    cwd: (options.cwd as string | undefined) ?? null,
+    name: options.name ?? nameOf(module),
+    workers,
+    channel: options.channel ?? 'auto',
+    concurrency: welcome.concurrency,
+    startTimeoutMs: options.startTimeoutMs ?? 30_000,
+    heartbeatMs: options.heartbeatMs ?? 1_000,
+    heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? 30_000,
+    maxPayloadBytes: welcome.maxPayloadBytes,
+    maxQueue: options.maxQueue ?? 1_000_000,
+    maxQueueBytes: options.maxQueueBytes ?? 2 * 1024 ** 3,
+    spinUs: welcome.spinUs,
+    version,
+    welcome: JSON.stringify(welcome),
+  }
+}
+
+/** @throws PlumpError `ERR_PLUMP_NESTING_TOO_DEEP` */
+function environmentOf(options: PlumpOptions): [string, string][] {
+  const given = options.env ?? {}
+  const merged: Record<string, string | undefined> = { ...process.env, ...given }
+  if (!('NODE_OPTIONS' in given) && merged['NODE_OPTIONS'] !== undefined)
+    merged['NODE_OPTIONS'] = inheritedNodeOptions(merged['NODE_OPTIONS'])
+  merged[DEPTH] = String(nextDepth())
+  return Object.entries(merged).filter((pair): pair is [string, string] => pair[1] !== undefined)
+}
+
+/** The variables that a worker of this process needs beside the link's. */
+export function depthEnvironment(): Record<string, string> {
+  return { [DEPTH]: String(nextDepth()) }
+}
+
+function nextDepth(): number {
+  const depth = Number.parseInt(process.env[DEPTH] ?? '0', 10) + 1
+  if (depth > MAX_DEPTH)
+    throw new PlumpError(
+      'ERR_PLUMP_NESTING_TOO_DEEP',
+      `Workers may start workers ${MAX_DEPTH} levels deep at most. Is this a worker that starts itself? Guard host code with \`if (!isWorker)\`.`,
+    )
+  return depth
+}
+
+function nameOf(module: string | undefined): string {
+  if (module === undefined) return 'links'
+  if (!module.startsWith('file:')) return 'data'
+  return basename(fileURLToPath(module)).slice(0, 100)
+}

@@ -1,0 +1,259 @@
+// Runs commands for the host: takes calls from the exchange, lets up to `concurrency` handlers interleave, answers.
+
+import type { PayloadCodec } from '../codec/codec.js'
+import type { CodecLimits } from '../codec/limits.js'
+import type { Outgoing } from '../codec/outgoing.js'
+import { encodeThrown } from '../codec/thrown.js'
+import { PlumpSerializationError } from '../errors.js'
+import type { CallTaker, Exchange } from '../exchange.js'
+import { codes, type PlumpErrorCode } from '../generated/codes.js'
+import { ANSWER } from '../native.js'
+import type { Command, Registry } from '../registry.js'
+
+/** Answers may wait for those of calls that take less than this, microseconds. */
+const SHORT_US = 50
+
+/** A command as the host numbers it. */
+interface Numbered {
+  readonly command: Command
+  /** Moving average of its time, microseconds; unknown ones count as long. */
+  averageUs: number
+}
+
+/** A call that waits for one of the running ones to finish. */
+interface Waiting {
+  readonly low: number
+  readonly high: number
+  readonly number: number
+  readonly args: readonly unknown[]
+  cancelled: boolean
+}
+
+export interface ServerOptions {
+  readonly codec: PayloadCodec
+  readonly limits: CodecLimits
+  readonly concurrency: number
+  readonly spinUs: number
+  /** Everything that had begun before the shutdown is answered. */
+  readonly onDone: () => void
+}
+
+export class Server implements CallTaker {
+  readonly codec: PayloadCodec
+  readonly spinUs: number
+  begun = 0
+
+  readonly #exchange: Exchange
+  readonly #registry: Registry
+  readonly #limits: CodecLimits
+  readonly #concurrency: number
+  readonly #onDone: () => void
+  readonly #commands: Numbered[] = []
+  readonly #waiting: Waiting[] = []
+  #running = 0
+  #ending = false
+  #done = false
+
+  constructor(exchange: Exchange, registry: Registry, options: ServerOptions) {
+    this.#exchange = exchange
+    this.#registry = registry
+    this.codec = options.codec
+    this.spinUs = options.spinUs
+    this.#limits = options.limits
+    this.#concurrency = options.concurrency
+    this.#onDone = options.onDone
+  }
+
+  /** Gives commands their numbers, in the order in which they are announced to the host. */
+  announce(commands: Iterable<Command>): string[] {
+    const names: string[] = []
+    for (const command of commands) {
+      this.#commands.push({ command, averageUs: Number.POSITIVE_INFINITY })
+      names.push(command.name)
+    }
+    return names
+  }
+
+  call(
+    low: number,
+    high: number,
+    number: number,
+    args: unknown,
+    failed: boolean,
+    next: number,
+  ): void {
+    if (this.#ending) {
+      this.#refuse(low, high, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
+    } else if (failed) {
+      this.begun = (this.begun + 1) >>> 0
+      this.#thrown(low, high, args, 0, false)
+    } else if (!Array.isArray(args)) {
+      // Only a codec of the user's own can decode a list of arguments to something else.
+      this.begun = (this.begun + 1) >>> 0
+      const error = new PlumpSerializationError(
+        'ERR_PLUMP_CODEC',
+        `The codec '${this.codec.name}' decoded a list of arguments to something that is no array.`,
+      )
+      this.#thrown(low, high, error, 0, false)
+    } else if (this.#running >= this.#concurrency || this.#waiting.length > 0) {
+      this.#waiting.push({ low, high, number, args, cancelled: false })
+    } else {
+      this.#begin(low, high, number, args, next)
+    }
+  }
+
+  cancel(low: number, high: number): void {
+    for (const call of this.#waiting)
+      if (call.low === low && call.high === high) call.cancelled = true
+  }
+
+  shutdown(): void {
+    this.#ending = true
+    for (const { low, high } of this.#waiting.splice(0))
+      this.#refuse(low, high, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
+    this.#finishIfDone()
+  }
+
+  #begin(low: number, high: number, number: number, args: readonly unknown[], next: number): void {
+    this.begun = (this.begun + 1) >>> 0
+    const numbered = this.#commands[number]
+    if (numbered === undefined) {
+      this.#refuse(low, high, 'ERR_PLUMP_UNKNOWN_COMMAND', '')
+      return
+    }
+    // Nothing that is answered may wait while something long runs.
+    if (numbered.averageUs >= SHORT_US) this.#exchange.flushHeld()
+    const began = performance.now()
+    let result: unknown
+    this.#running++
+    try {
+      result = this.#registry.run(numbered.command, args)
+      if (isThenable(result)) {
+        this.#await(low, high, numbered, began, result)
+        return
+      }
+    } catch (error) {
+      this.#running--
+      this.#thrown(low, high, error, runUs(numbered, began), this.#isShort(next))
+      return
+    }
+    this.#running--
+    this.#result(low, high, result, runUs(numbered, began), this.#isShort(next))
+  }
+
+  #await(
+    low: number,
+    high: number,
+    numbered: Numbered,
+    began: number,
+    result: PromiseLike<unknown>,
+  ): void {
+    // Not `result.then(...)`: a thenable of the user's may call back twice, or never return.
+    Promise.resolve(result).then(
+      (value) => {
+        this.#running--
+        this.#result(low, high, value, runUs(numbered, began), this.#exchange.looksSoon)
+        this.#goOn()
+      },
+      (error: unknown) => {
+        this.#running--
+        this.#thrown(low, high, error, runUs(numbered, began), this.#exchange.looksSoon)
+        this.#goOn()
+      },
+    )
+  }
+
+  /** Begins what waits, after something has finished. */
+  #goOn(): void {
+    while (this.#waiting.length > 0 && this.#running < this.#concurrency) {
+      const { low, high, number, args, cancelled } = this.#waiting.shift()!
+      if (cancelled) {
+        this.begun = (this.begun + 1) >>> 0
+        this.#refuse(low, high, 'ERR_PLUMP_CALL_TIMEOUT', 'Nobody waited for it any more.')
+      } else {
+        this.#begin(low, high, number, args, -1)
+      }
+    }
+    this.#finishIfDone()
+  }
+
+  #isShort(number: number): boolean {
+    return number >= 0 && (this.#commands[number]?.averageUs ?? SHORT_US) < SHORT_US
+  }
+
+  #result(low: number, high: number, value: unknown, runUs: number, hold: boolean): void {
+    const exchange = this.#exchange
+    let out: Outgoing
+    try {
+      if (isIterator(value))
+        throw new PlumpSerializationError(
+          'ERR_PLUMP_GENERATOR_RESULT',
+          'The handler returned a generator or iterator, which cannot be sent. Return an array, or broadcast the items.',
+        )
+      out = exchange.encode(this.codec, value, 'result')
+    } catch (error) {
+      this.#thrown(low, high, error, runUs, hold)
+      return
+    }
+    const status = exchange.answer(low, high, ANSWER.result, runUs, out, hold, this.begun)
+    if (status === PAYLOAD_TOO_LARGE)
+      this.#refuse(low, high, 'ERR_PLUMP_PAYLOAD_TOO_LARGE', 'The result is too large.')
+  }
+
+  #thrown(low: number, high: number, error: unknown, runUs: number, hold: boolean): void {
+    const exchange = this.#exchange
+    let out = exchange.outgoing()
+    try {
+      encodeThrown(error, out, this.codec, this.#limits)
+    } catch (why) {
+      out = exchange.outgoing()
+      encodeThrown(why, out, this.codec, this.#limits)
+    }
+    const status = exchange.answer(low, high, ANSWER.thrown, runUs, out, hold, this.begun)
+    if (status === PAYLOAD_TOO_LARGE)
+      this.#refuse(low, high, 'ERR_PLUMP_PAYLOAD_TOO_LARGE', 'What the handler threw is too large.')
+  }
+
+  #refuse(low: number, high: number, code: PlumpErrorCode, detail: string): void {
+    const out = this.#exchange.outgoing()
+    out.reserve(detail.length)
+    out.position += out.bytes.write(detail, out.position, 'latin1')
+    this.#exchange.answer(low, high, ANSWER.refused, codes[code].number, out, false, this.begun)
+  }
+
+  #finishIfDone(): void {
+    if (!this.#ending || this.#done || this.#running > 0) return
+    this.#done = true
+    // Not from inside a batch: calls that came with the shutdown are still to be refused.
+    setImmediate(this.#onDone)
+  }
+}
+
+const PAYLOAD_TOO_LARGE = codes.ERR_PLUMP_PAYLOAD_TOO_LARGE.number
+
+function runUs(numbered: Numbered, began: number): number {
+  const us = (performance.now() - began) * 1_000
+  numbered.averageUs =
+    numbered.averageUs === Number.POSITIVE_INFINITY
+      ? us
+      : numbered.averageUs + (us - numbered.averageUs) / 8
+  return us < 0xffffffff ? us : 0xffffffff
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}
+
+/** Generators and what behaves like them; arrays, maps and their like have no `next`. */
+function isIterator(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as { next?: unknown }).next === 'function' &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value)
+  )
+}
