@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 use plump_core::channel::in_process::InProcessChannel;
 use plump_core::channel::pipe::PipeChannel;
 use plump_core::channel::{Channel, Sleeper};
+#[cfg(target_os = "linux")]
+use plump_core::channel::{
+    ring::{self, RingPair},
+    ring_in_reactor::RingInReactor,
+};
 use plump_core::platform::{Reactor, pipe_from_child, pipe_to_child};
 
 /// No test runs longer than this: one that hangs ends the whole run with its name.
@@ -435,7 +440,36 @@ fn in_process_of_one_byte_more_than_a_page() -> (Side, Side) {
     in_process_of(4_097)
 }
 
+#[cfg(target_os = "linux")]
+fn ring_of(capacity: u32) -> (Side, Side) {
+    let pair = RingPair::create(capacity).expect("shared memory");
+    let (host, worker) = pair.into_channels();
+    let [host, worker] = [host, worker].map(|ring| {
+        let reactor = reactor();
+        let channel = RingInReactor::new(ring, Arc::clone(&reactor), READ_KEY);
+        Side {
+            channel: Box::new(channel.expect("a channel")),
+            reactor,
+        }
+    });
+    (host, worker)
+}
+
+#[cfg(target_os = "linux")]
+fn ring() -> (Side, Side) {
+    ring_of(ring::DEFAULT_CAPACITY)
+}
+
+#[cfg(target_os = "linux")]
+fn ring_of_a_page() -> (Side, Side) {
+    ring_of(4_096)
+}
+
 conformance!(over_pipe, super::pipe);
+#[cfg(target_os = "linux")]
+conformance!(over_ring, super::ring);
+#[cfg(target_os = "linux")]
+conformance!(over_tiny_ring, super::ring_of_a_page);
 conformance!(over_in_process, super::in_process);
 conformance!(
     over_tiny_in_process,

@@ -142,7 +142,10 @@ impl super::CallerBell for CallerBellOf {
 
     #[cfg(loom)]
     fn caller_bell(&self) -> &crate::platform::Bell {
-        unreachable!("a model waits at {:?} of {:?} itself", self.side, self.bells)
+        unreachable!(
+            "a model waits at {:?} of {:?} itself",
+            self.side, self.bells
+        )
     }
 }
 
