@@ -60,6 +60,11 @@ async function measure() {
       }
       return session
     },
+    /** Stops a session before the end of the measurement. */
+    async stop(session) {
+      sessions.splice(sessions.indexOf(session), 1)
+      await session.stop()
+    },
     /** For workloads that start and stop by themselves: stopped too, should they fail. */
     track(session) {
       sessions.push(session)

@@ -8,7 +8,6 @@ const BUS_MODULE = new URL('../workers/plump-ipc-bus.js', import.meta.url)
  */
 export function plumpIpcPeer(options) {
   return {
-    name,
     start({ workers = 1, bus = false } = {}) {
       const instance = spawn(bus ? BUS_MODULE : MODULE, {
         ...options,
@@ -33,10 +32,13 @@ export function plumpIpcPeer(options) {
         ready: instance.ready(),
         call: (name, ...args) => instance.call(name, ...args),
         acall: (name, ...args) => instance.acall(name, ...args),
-        move(length) {
-          const block = instance.allocate(length)
-          return { bytes: block.bytes, acall: (name) => instance.acall(name, block) }
-        },
+        move:
+          instance.allocate === undefined
+            ? undefined
+            : (length) => {
+                const block = instance.allocate(length)
+                return { bytes: block.bytes, acall: (name) => instance.acall(name, block) }
+              },
         listen: (callback) => (listener = callback),
         publish(event) {
           plumpBus.broadcast(event)

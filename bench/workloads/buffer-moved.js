@@ -20,6 +20,7 @@ export default {
   ],
   async run({ seconds, start, case: { bytes, task } }) {
     const session = await start()
+    if (session.move === undefined) return { notOffered: 'a buffer that is given away' }
     const wanted = task === 'ends' ? 7 + 9 : 7 * (bytes / 4096)
     // A buffer is gone once it was given away: each call gets a fresh one, made and filled
     // outside of the time.

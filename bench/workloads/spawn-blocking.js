@@ -17,7 +17,7 @@ export default {
   beside: { metric: 'max', unit: 'ms' },
   variants: ['plump-ipc-pipe'],
   goals: ['50mb', '600mb'].map((name) => ({ case: name, atMost: 1 })),
-  async run({ adapter, seconds, track, case: { residentMiB } }) {
+  async run({ adapter, seconds, track, stop, case: { residentMiB } }) {
     // Touched page by page, so that it is really resident.
     const missing = residentMiB - process.memoryUsage().rss / MIB
     const ballast = missing > 0 ? Buffer.alloc(Math.ceil(missing) * MIB, 1) : undefined
@@ -31,7 +31,7 @@ export default {
       resident = process.memoryUsage().rss / MIB
       if (session.acall) await session.acall('add', 1, 2)
       else session.call('add', 1, 2)
-      await session.stop()
+      await stop(session)
       await sleep(5)
     } while (!adapter.startsOnce && samples.total < MOST_STARTS && performance.now() < end)
     return { ...samples.summary(), residentMiB: resident, ballast: ballast?.length ?? 0 }

@@ -19,7 +19,7 @@ export default {
     against,
     times: 1 / 1.15,
   })),
-  async run({ adapter, seconds, track }) {
+  async run({ adapter, seconds, track, stop }) {
     const samples = new Samples()
     const end = performance.now() + seconds * 1000
     do {
@@ -33,7 +33,7 @@ export default {
         expect(await session.acall('add', 1, 2), 3)
       }
       samples.push(performance.now() - before)
-      await session.stop()
+      await stop(session)
     } while (!adapter.startsOnce && samples.total < MOST_STARTS && performance.now() < end)
     return samples.summary()
   },
