@@ -97,7 +97,7 @@ const PLAIN = ''
 
 let refusals: Map<object, string> | undefined
 
-/** Prototypes that are known to be refused. Made at the first class instance: touching some globals loads them. */
+/** What is known of prototypes without looking at them. Made at the first class instance: touching some globals loads them. */
 function refusedPrototypes(): Map<object, string> {
   if (refusals !== undefined) return refusals
   refusals = new Map()
@@ -124,6 +124,9 @@ function refusedPrototypes(): Map<object, string> {
       refuse(candidate, name)
     }
   }
+  // A native object without a name, and yet what structured clone copies: as plain as its strings.
+  refusals.set(Object.getPrototypeOf(process.env) as object, PLAIN)
+  refusals.delete(Object.prototype)
   for (const iterator of [[].values(), ''[Symbol.iterator](), ''.matchAll(/./g)]) {
     refusals.set(
       Object.getPrototypeOf(iterator),

@@ -420,7 +420,7 @@ function readKeyedArray(): unknown[] {
       if (!(Number.isInteger(key) && key >= 0 && key < length))
         throw malformed('an index is out of bounds')
       array[key] = readValue()
-    } else if (typeof key === 'string' && key !== 'length' && String(Number(key) >>> 0) !== key) {
+    } else if (typeof key === 'string' && key !== 'length' && !isIndex(key)) {
       define(array, key, readValue())
     } else {
       throw malformed('an array has a key that is none')
@@ -428,6 +428,11 @@ function readKeyedArray(): unknown[] {
   }
   depth--
   return array
+}
+
+function isIndex(key: string): boolean {
+  const index = Number(key) >>> 0
+  return index !== 0xffffffff && String(index) === key
 }
 
 /** Steps over the end of a list, if it is here. */

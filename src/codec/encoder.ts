@@ -461,8 +461,8 @@ export class Encoder {
     for (const key of keys) {
       // A getter that ran before can have removed it.
       if (!hasOwn.call(value, key)) continue
-      const index = Number(key)
-      const isIndex = index < value.length && String(index) === key
+      const index = Number(key) >>> 0
+      const isIndex = index !== 0xffffffff && String(index) === key
       try {
         const member = value[key as unknown as number]
         this.#reserve(ROOM_BYTES)
