@@ -33,7 +33,11 @@ impl Event {
             body.extend_from_slice(name.as_bytes());
         }
         crate::port::extend_padded(&mut body, parts);
-        Some(Self { topic_at: 2 + queue.len(), payload_at: 4 + queue.len() + topic.len(), body })
+        Some(Self {
+            topic_at: 2 + queue.len(),
+            payload_at: 4 + queue.len() + topic.len(),
+            body,
+        })
     }
 
     /// Reads an event that came from another process; `None` when it is not one.
@@ -42,11 +46,16 @@ impl Event {
         let name_end = |at: usize| {
             let length = usize::from(u16::from_le_bytes([*body.get(at)?, *body.get(at + 1)?]));
             let bytes = body.get(at + 2..at + 2 + length)?;
-            (length <= MAX_QUEUE_NAME_BYTES && std::str::from_utf8(bytes).is_ok()).then_some(at + 2 + length)
+            (length <= MAX_QUEUE_NAME_BYTES && std::str::from_utf8(bytes).is_ok())
+                .then_some(at + 2 + length)
         };
         let topic_at = name_end(0)?;
         let payload_at = name_end(topic_at)?;
-        Some(Self { body, topic_at, payload_at })
+        Some(Self {
+            body,
+            topic_at,
+            payload_at,
+        })
     }
 
     /// Name of the queue it was published on.
@@ -168,7 +177,10 @@ impl Mailbox {
     /// Events that were offered, and those that were dropped of them.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
-        (self.received.load(Ordering::Relaxed), self.dropped.load(Ordering::Relaxed))
+        (
+            self.received.load(Ordering::Relaxed),
+            self.dropped.load(Ordering::Relaxed),
+        )
     }
 }
 
@@ -204,7 +216,13 @@ mod tests {
 
     #[test]
     fn hostile_bodies_are_no_events() {
-        for body in [&[][..], &[1], &[255, 255, 1], &[1, 0, 0xff, 0, 0], &[0, 0, 9, 0, 1]] {
+        for body in [
+            &[][..],
+            &[1],
+            &[255, 255, 1],
+            &[1, 0, 0xff, 0, 0],
+            &[0, 0, 9, 0, 1],
+        ] {
             assert!(Event::from_body(body.to_vec()).is_none(), "{body:?}");
         }
         assert!(Event::new(&"x".repeat(256), "", &[]).is_none());
@@ -216,7 +234,9 @@ mod tests {
         for number in 0..5 {
             mailbox.offer(&event(&number.to_string()));
         }
-        let kept: Vec<_> = std::iter::from_fn(|| mailbox.try_take()).map(|event| event.payload().to_vec()).collect();
+        let kept: Vec<_> = std::iter::from_fn(|| mailbox.try_take())
+            .map(|event| event.payload().to_vec())
+            .collect();
         assert_eq!(kept, [b"2", b"3", b"4"]);
         assert_eq!(mailbox.counts(), (5, 2));
     }
@@ -228,18 +248,30 @@ mod tests {
         for _ in 0..4 {
             mailbox.offer(&Arc::new(Event::new("q", "", &[&half]).unwrap()));
         }
-        assert_eq!(mailbox.len(), 1, "two halves and their names are more than the whole");
-        mailbox.offer(&Arc::new(Event::new("q", "", &[&half, &half, &half]).unwrap()));
+        assert_eq!(
+            mailbox.len(),
+            1,
+            "two halves and their names are more than the whole"
+        );
+        mailbox.offer(&Arc::new(
+            Event::new("q", "", &[&half, &half, &half]).unwrap(),
+        ));
         assert_eq!(mailbox.len(), 1);
     }
 
     #[test]
     fn waiting_ends_with_an_event_or_with_the_time() {
         let mailbox = Arc::new(Mailbox::new(3));
-        assert!(matches!(mailbox.take_until(Instant::now() + Duration::from_millis(1)), Waited::Timeout));
+        assert!(matches!(
+            mailbox.take_until(Instant::now() + Duration::from_millis(1)),
+            Waited::Timeout
+        ));
         let other = Arc::clone(&mailbox);
         let sender = std::thread::spawn(move || other.offer(&event("x")));
-        assert!(matches!(mailbox.take_until(Instant::now() + Duration::from_secs(30)), Waited::Event(_)));
+        assert!(matches!(
+            mailbox.take_until(Instant::now() + Duration::from_secs(30)),
+            Waited::Event(_)
+        ));
         sender.join().unwrap();
     }
 }

@@ -58,7 +58,8 @@ impl Control {
     /// Never: every variant can be encoded.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        bincode::serde::encode_to_vec(self, bincode::config::standard()).expect("control messages are plain data")
+        bincode::serde::encode_to_vec(self, bincode::config::standard())
+            .expect("control messages are plain data")
     }
 
     /// Decodes a message that takes all of `bytes`; `None` when it does not.

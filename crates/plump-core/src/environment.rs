@@ -83,6 +83,10 @@ fn source_of(key: usize) -> Option<(Owner, SourceKind)> {
 }
 
 /// The state of an environment; every field is used under its lock.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about three threads, not states"
+)]
 pub(crate) struct State {
     pub shared: Weak<Shared>,
     pub reactor: Arc<Reactor>,
@@ -253,8 +257,14 @@ impl Environment {
             wake,
         });
         let io_shared = Arc::clone(&shared);
-        let io = std::thread::Builder::new().name("plump-io".into()).spawn(move || run(&io_shared))?;
-        Ok(Self { shared, io: Some(io), looks_up })
+        let io = std::thread::Builder::new()
+            .name("plump-io".into())
+            .spawn(move || run(&io_shared))?;
+        Ok(Self {
+            shared,
+            io: Some(io),
+            looks_up,
+        })
     }
 
     /// The shared half, for the modules that add to it.
@@ -336,7 +346,10 @@ impl Environment {
             }
             if !state.caller_inbox.is_empty() {
                 state.hand_out_to_caller(table, incoming);
-                state.go_to_sleep();
+                // With nothing in flight there is nothing to sleep for: the next call finds the channels watched.
+                if state.calls.in_flight() > 0 || state.uplink.is_some() {
+                    state.go_to_sleep();
+                }
                 state.asleep = true;
                 self.shared.unlock(state);
                 return WaitOutcome::Done;
@@ -391,7 +404,15 @@ impl Environment {
             let id = state.next_queue;
             state.next_queue += 1;
             let mailbox = Arc::new(Mailbox::new(capacity));
-            state.queues.insert(id, Queue { name: name.to_owned(), mailbox, listening: false, published: 0 });
+            state.queues.insert(
+                id,
+                Queue {
+                    name: name.to_owned(),
+                    mailbox,
+                    listening: false,
+                    published: 0,
+                },
+            );
             id
         })
     }
@@ -434,7 +455,8 @@ impl Environment {
         self.shared.with(|state| {
             let queue = state.queues.get_mut(&queue).ok_or(ErrorKind::BusClosed)?;
             queue.published += 1;
-            let event = Arc::new(Event::new(&queue.name, "", parts).ok_or(ErrorKind::InvalidArgument)?);
+            let event =
+                Arc::new(Event::new(&queue.name, "", parts).ok_or(ErrorKind::InvalidArgument)?);
             state.fan_out(&event, None);
             if let Some(uplink) = &state.uplink {
                 uplink.mailbox.offer(&event);
@@ -452,7 +474,9 @@ impl Environment {
         table: &mut [u32],
         incoming: &mut [u8],
     ) -> WaitOutcome {
-        let Some(mailbox) = self.mailbox(queue) else { return WaitOutcome::Gone };
+        let Some(mailbox) = self.mailbox(queue) else {
+            return WaitOutcome::Gone;
+        };
         let (slice, last) = slice_of(wait);
         match mailbox.take_until(slice) {
             Waited::Event(event) => {
@@ -469,7 +493,9 @@ impl Environment {
     /// Waits until a queue has an event to take, at most `wait` (`None`: for ever).
     #[must_use]
     pub fn poll_event(&self, queue: u32, wait: Option<Duration>) -> WaitOutcome {
-        let Some(mailbox) = self.mailbox(queue) else { return WaitOutcome::Gone };
+        let Some(mailbox) = self.mailbox(queue) else {
+            return WaitOutcome::Gone;
+        };
         let (slice, last) = slice_of(wait);
         if mailbox.wait_until(slice) {
             WaitOutcome::Done
@@ -481,7 +507,11 @@ impl Environment {
     }
 
     fn mailbox(&self, queue: u32) -> Option<Arc<Mailbox>> {
-        self.shared.lock().queues.get(&queue).map(|queue| Arc::clone(&queue.mailbox))
+        self.shared
+            .lock()
+            .queues
+            .get(&queue)
+            .map(|queue| Arc::clone(&queue.mailbox))
     }
 }
 
@@ -515,7 +545,11 @@ fn run(shared: &Arc<Shared>) {
                 return;
             }
             state.io_wakes_at = state.timers.next();
-            if state.notified { Some(Instant::now()) } else { state.io_wakes_at }
+            if state.notified {
+                Some(Instant::now())
+            } else {
+                state.io_wakes_at
+            }
         };
         if let Err(error) = shared.reactor.wait(&mut events, deadline) {
             debug!("the I/O thread can't wait: {error}");
@@ -542,7 +576,11 @@ fn run(shared: &Arc<Shared>) {
 impl State {
     /// Whether the event loop has something to take.
     fn has_something(&self) -> bool {
-        !self.inbox.is_empty() || self.queues.values().any(|queue| queue.listening && !queue.mailbox.is_empty())
+        !self.inbox.is_empty()
+            || self
+                .queues
+                .values()
+                .any(|queue| queue.listening && !queue.mailbox.is_empty())
     }
 
     /// Moves what waits into the table.
@@ -550,7 +588,10 @@ impl State {
         let mut outlet = Outlet::new(table, incoming, &mut self.large);
         let calls = &mut self.calls;
         self.inbox.take(&mut outlet, |kind, id| {
-            if matches!(kind, EntryKind::Result | EntryKind::Thrown | EntryKind::Failed) {
+            if matches!(
+                kind,
+                EntryKind::Result | EntryKind::Thrown | EntryKind::Failed
+            ) {
                 calls.take(id);
             }
         });
@@ -563,7 +604,12 @@ impl State {
                 }
             }
         }
-        Drained { count: outlet.count(), more, asleep: false, in_flight: 0 }
+        Drained {
+            count: outlet.count(),
+            more,
+            asleep: false,
+            in_flight: 0,
+        }
     }
 
     fn hand_out_to_caller(&mut self, table: &mut [u32], incoming: &mut [u8]) {
@@ -608,7 +654,9 @@ impl State {
     fn sleep_channels(&mut self, who: Sleeper) -> bool {
         let mut quiet = true;
         for slot in 0..self.workers.len() {
-            let data = self.workers[slot].as_mut().and_then(|worker| worker.data.as_mut());
+            let data = self.workers[slot]
+                .as_mut()
+                .and_then(|worker| worker.data.as_mut());
             if data.is_some_and(|port| !port.channel().sleep(who)) {
                 quiet = false;
                 self.pump_worker(slot);
@@ -623,7 +671,11 @@ impl State {
     }
 
     fn may_have_bytes(&mut self) -> bool {
-        let workers = self.workers.iter_mut().flatten().filter(|worker| worker.window.in_flight() > 0);
+        let workers = self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.window.in_flight() > 0);
         let mut ports = workers.filter_map(|worker| worker.data.as_mut());
         ports.any(|port| port.channel().may_have_bytes())
             || self
@@ -635,7 +687,11 @@ impl State {
 
     /// Whether anyone from whom something is expected runs on another CPU than this thread.
     fn peers_on_other_cpus(&mut self) -> bool {
-        let workers = self.workers.iter_mut().flatten().filter(|worker| worker.window.in_flight() > 0);
+        let workers = self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.window.in_flight() > 0);
         let mut ports = workers.filter_map(|worker| worker.data.as_mut());
         ports.any(|port| port.channel().peer_on_other_cpu())
             || self
@@ -646,13 +702,20 @@ impl State {
     }
 
     fn caller_bells(&self) -> Vec<Arc<dyn crate::channel::CallerBell>> {
-        self.workers.iter().flatten().filter_map(|worker| worker.caller_bell.clone()).collect()
+        self.workers
+            .iter()
+            .flatten()
+            .filter_map(|worker| worker.caller_bell.clone())
+            .collect()
     }
 
     /// Takes in what the data channels hold.
     fn pump_data(&mut self) {
         for slot in 0..self.workers.len() {
-            if self.workers[slot].as_ref().is_some_and(|worker| worker.window.in_flight() > 0) {
+            if self.workers[slot]
+                .as_ref()
+                .is_some_and(|worker| worker.window.in_flight() > 0)
+            {
                 self.pump_worker(slot);
             }
         }
@@ -703,7 +766,10 @@ impl State {
     /// JavaScript has been given answers and may now be busy with them for long, while calls wait in the queues: the I/O
     /// thread looks after them in a while.
     fn note_take_over(&mut self) {
-        if !self.take_over_set && self.watching && self.pools.values().any(|pool| !pool.queue.is_empty()) {
+        if !self.take_over_set
+            && self.watching
+            && self.pools.values().any(|pool| !pool.queue.is_empty())
+        {
             self.take_over_set = true;
             self.add_timer(Instant::now() + TAKE_OVER_AFTER, Timer::TakeOver);
         }
@@ -726,7 +792,9 @@ impl State {
     fn on_source(&mut self, owner: Owner, source: SourceKind) {
         match (owner, source) {
             (Owner::Worker(slot), SourceKind::ControlIn) => self.pump_worker_control(slot),
-            (Owner::Worker(slot), SourceKind::ControlOut | SourceKind::DataOut) => self.worker_writable(slot, source),
+            (Owner::Worker(slot), SourceKind::ControlOut | SourceKind::DataOut) => {
+                self.worker_writable(slot, source)
+            }
             (Owner::Worker(slot), SourceKind::DataIn) => {
                 // A ring's one bell also says that there is room again.
                 self.worker_writable(slot, source);
@@ -736,7 +804,9 @@ impl State {
             }
             (Owner::Worker(slot), SourceKind::Exit) => self.worker_exited(slot),
             (Owner::Uplink, SourceKind::ControlIn) => self.pump_uplink_control(),
-            (Owner::Uplink, SourceKind::ControlOut | SourceKind::DataOut) => self.uplink_writable(source),
+            (Owner::Uplink, SourceKind::ControlOut | SourceKind::DataOut) => {
+                self.uplink_writable(source)
+            }
             (Owner::Uplink, SourceKind::DataIn) => {
                 self.uplink_writable(source);
                 if !self.watching {
@@ -749,10 +819,19 @@ impl State {
 
     /// Takes in a worker's bytes on behalf of a sleeper, and goes on sleeping for it.
     fn pump_worker_asleep(&mut self, slot: usize) {
-        let who = if self.caller_sleeps { Sleeper::Caller } else { Sleeper::IoThread };
+        let who = if self.caller_sleeps {
+            Sleeper::Caller
+        } else {
+            Sleeper::IoThread
+        };
         for _ in 0..ROUNDS_PER_TURN {
             self.pump_worker(slot);
-            let Some(port) = self.worker_mut(slot).and_then(|worker| worker.data.as_mut()) else { return };
+            let Some(port) = self
+                .worker_mut(slot)
+                .and_then(|worker| worker.data.as_mut())
+            else {
+                return;
+            };
             if port.channel().sleep(who) {
                 return;
             }
@@ -766,7 +845,9 @@ impl State {
     fn pump_uplink_asleep(&mut self) {
         for _ in 0..ROUNDS_PER_TURN {
             self.pump_uplink_data();
-            let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()) else { return };
+            let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()) else {
+                return;
+            };
             if port.channel().sleep(Sleeper::IoThread) {
                 return;
             }
@@ -776,7 +857,10 @@ impl State {
     /// Workers that had more to say than one turn takes.
     fn pump_left_over(&mut self) {
         for slot in 0..self.workers.len() {
-            if self.workers[slot].as_mut().is_some_and(|worker| std::mem::take(&mut worker.pump_again)) {
+            if self.workers[slot]
+                .as_mut()
+                .is_some_and(|worker| std::mem::take(&mut worker.pump_again))
+            {
                 self.pump_worker_asleep(slot);
             }
         }
@@ -808,7 +892,11 @@ impl State {
 
     /// Gives an event that came from another process to the queues of its name.
     pub fn deliver(&mut self, event: &Arc<Event>) {
-        for queue in self.queues.values().filter(|queue| queue.name == event.queue()) {
+        for queue in self
+            .queues
+            .values()
+            .filter(|queue| queue.name == event.queue())
+        {
             queue.mailbox.offer(event);
         }
     }

@@ -189,7 +189,10 @@ impl ErrorKind {
     /// The kind of a number that came over the boundary to TypeScript.
     #[must_use]
     pub fn from_number(number: u16) -> Option<Self> {
-        Self::ALL.iter().copied().find(|kind| *kind as u16 == number)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|kind| *kind as u16 == number)
     }
 }
 
@@ -203,7 +206,11 @@ mod tests {
         let codes: HashSet<_> = ErrorKind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), ErrorKind::ALL.len());
         for (index, kind) in ErrorKind::ALL.iter().enumerate() {
-            assert_eq!(*kind as usize, index + 1, "numbers are dense, so that a table can be indexed");
+            assert_eq!(
+                *kind as usize,
+                index + 1,
+                "numbers are dense, so that a table can be indexed"
+            );
             assert!(kind.code().starts_with("ERR_PLUMP_"));
             assert!(kind.summary().ends_with('.') && kind.remedy().ends_with('.'));
             assert_eq!(ErrorKind::from_number(*kind as u16), Some(*kind));

@@ -56,7 +56,10 @@ impl Failure {
     /// The same, for a call of that command.
     #[must_use]
     pub fn of_command(&self, command: &str) -> Self {
-        Self { command: Some(command.to_owned()), ..self.clone() }
+        Self {
+            command: Some(command.to_owned()),
+            ..self.clone()
+        }
     }
 
     /// Its bytes.
@@ -77,7 +80,10 @@ impl Failure {
 
     fn encode_json(&self, json: &Value) -> Vec<u8> {
         let json = json.to_string();
-        let mut bytes = u32::try_from(json.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
+        let mut bytes = u32::try_from(json.len())
+            .unwrap_or(u32::MAX)
+            .to_le_bytes()
+            .to_vec();
         bytes.extend_from_slice(json.as_bytes());
         bytes.extend_from_slice(&self.cause);
         bytes

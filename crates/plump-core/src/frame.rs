@@ -93,7 +93,10 @@ impl fmt::Display for FrameError {
             Self::UnknownKind(kind) => write!(f, "unknown frame kind {kind}"),
             Self::UnknownFlags(flags) => write!(f, "unknown frame flags {flags:#04x}"),
             Self::Reserved => write!(f, "reserved bytes of a frame are not zero"),
-            Self::TooLarge(size) => write!(f, "frame body of {size} bytes, at most {MAX_BODY_BYTES} are allowed"),
+            Self::TooLarge(size) => write!(
+                f,
+                "frame body of {size} bytes, at most {MAX_BODY_BYTES} are allowed"
+            ),
             Self::Truncated => write!(f, "first frame of a long payload without its total length"),
         }
     }
@@ -105,7 +108,14 @@ impl Header {
     /// The header of a frame whose payload is complete in it.
     #[must_use]
     pub fn new(kind: FrameKind, call: u64, a: u32, b: u32) -> Self {
-        Self { kind, flags: 0, size: 0, call, a, b }
+        Self {
+            kind,
+            flags: 0,
+            size: 0,
+            call,
+            a,
+            b,
+        }
     }
 
     /// Writes the header.
@@ -126,12 +136,16 @@ impl Header {
     /// # Errors
     /// `FrameError` for anything that this version of the protocol does not know.
     pub fn decode(bytes: &[u8; HEADER_BYTES]) -> Result<Self, FrameError> {
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let word = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
         let size = word(0);
         let kind = FrameKind::from_byte(bytes[4]).ok_or(FrameError::UnknownKind(bytes[4]))?;
         let flags = bytes[5];
-        let may_be_long =
-            matches!(kind, FrameKind::Call | FrameKind::Result | FrameKind::Thrown | FrameKind::Event);
+        let may_be_long = matches!(
+            kind,
+            FrameKind::Call | FrameKind::Result | FrameKind::Thrown | FrameKind::Event
+        );
         if flags & !FLAG_MORE != 0 || (flags != 0 && !may_be_long) {
             return Err(FrameError::UnknownFlags(flags));
         }
@@ -145,6 +159,13 @@ impl Header {
             return Err(FrameError::Truncated);
         }
         let call = u64::from(word(8)) | u64::from(word(12)) << 32;
-        Ok(Self { kind, flags, size, call, a: word(16), b: word(20) })
+        Ok(Self {
+            kind,
+            flags,
+            size,
+            call,
+            a: word(16),
+            b: word(20),
+        })
     }
 }

@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::limits::{
-    CHANNEL_BACKLOG_BYTES, MAILBOX_EVENTS, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS, MAX_CONTROL_BYTES, MAX_WORKERS,
+    CHANNEL_BACKLOG_BYTES, MAILBOX_EVENTS, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS, MAX_CONTROL_BYTES,
+    MAX_WORKERS,
 };
 use crate::link::{self, LinkEnds};
 use crate::platform::{self, Child, ExitStatus, InheritedEnd, SpawnRequest};
@@ -31,7 +32,7 @@ use std::time::{Duration, Instant};
 const EXIT_AFTER_LINK: Duration = Duration::from_millis(500);
 
 /// After the polite signal, a worker has this long before the hard one.
-const TERMINATE_TO_KILL: Duration = Duration::from_millis(1000);
+const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
 
 /// Bytes read from one worker before the next gets its turn.
 const READ_BUDGET_BYTES: usize = 1024 * 1024;
@@ -100,6 +101,10 @@ pub(crate) struct Pool {
 }
 
 /// One worker process.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not states: the state is `life`"
+)]
 pub(crate) struct Worker {
     serial: u64,
     pool: u32,
@@ -165,9 +170,9 @@ impl Environment {
     ///
     /// # Errors
     /// `TooManyWorkers`, and `InvalidOption` for options that are not of the form.
-    pub fn open_pool(&self, options: &str) -> Result<u32, Failure> {
+    pub fn open_pool(&self, options: &str) -> Result<u32, Box<Failure>> {
         let options: PoolOptions = serde_json::from_str(options)
-            .map_err(|error| Failure::new(ErrorKind::InvalidOption, error.to_string()))?;
+            .map_err(|error| Box::new(Failure::new(ErrorKind::InvalidOption, error.to_string())))?;
         self.shared().with(|state| state.open_pool(options))
     }
 
@@ -202,7 +207,7 @@ impl Environment {
     ///
     /// # Errors
     /// `Closed`, `TooManyWorkers`, and `SpawnFailed` when the system has no descriptors left.
-    pub fn open_link(&self, pool: u32) -> Result<HandedLink, Failure> {
+    pub fn open_link(&self, pool: u32) -> Result<HandedLink, Box<Failure>> {
         self.shared().with(|state| state.open_link(pool))
     }
 
@@ -222,21 +227,33 @@ impl State {
     }
 
     fn worker_by_serial(&mut self, serial: u64) -> Option<&mut Worker> {
-        self.workers.iter_mut().flatten().map(Box::as_mut).find(|worker| worker.serial == serial)
+        self.workers
+            .iter_mut()
+            .flatten()
+            .map(Box::as_mut)
+            .find(|worker| worker.serial == serial)
     }
 
     fn slot_of_serial(&self, serial: u64) -> Option<usize> {
-        self.workers.iter().position(|worker| worker.as_ref().is_some_and(|worker| worker.serial == serial))
+        self.workers.iter().position(|worker| {
+            worker
+                .as_ref()
+                .is_some_and(|worker| worker.serial == serial)
+        })
     }
 
     fn slots_of_pool(&self, pool: u32) -> Vec<usize> {
-        let of_pool = |worker: &Option<Box<Worker>>| worker.as_ref().is_some_and(|worker| worker.pool == pool);
-        (0..self.workers.len()).filter(|slot| of_pool(&self.workers[*slot])).collect()
+        let of_pool = |worker: &Option<Box<Worker>>| {
+            worker.as_ref().is_some_and(|worker| worker.pool == pool)
+        };
+        (0..self.workers.len())
+            .filter(|slot| of_pool(&self.workers[*slot]))
+            .collect()
     }
 
     // --- pools ------------------------------------------------------------------------------------------------------
 
-    fn open_pool(&mut self, options: PoolOptions) -> Result<u32, Failure> {
+    fn open_pool(&mut self, options: PoolOptions) -> Result<u32, Box<Failure>> {
         let planned: usize = self.pools.values().map(|pool| pool.options.workers).sum();
         if planned + options.workers > MAX_WORKERS {
             return Err(too_many_workers());
@@ -265,7 +282,9 @@ impl State {
 
     /// Starts as many workers as the pool lacks, no more than calls wait.
     fn fill_pool(&mut self, id: u32) {
-        let Some(pool) = self.pools.get(&id) else { return };
+        let Some(pool) = self.pools.get(&id) else {
+            return;
+        };
         if pool.state != PoolState::Open || pool.start_failed || pool.queue.is_empty() {
             return;
         }
@@ -275,7 +294,11 @@ impl State {
             .filter_map(|slot| self.workers[slot].as_ref())
             .filter(|worker| worker.ours && matches!(worker.life, Life::Starting | Life::Ready))
             .count();
-        let wanted = pool.options.workers.saturating_sub(living).min(pool.queue.len());
+        let wanted = pool
+            .options
+            .workers
+            .saturating_sub(living)
+            .min(pool.queue.len());
         for _ in 0..wanted {
             self.start_worker(id);
         }
@@ -283,12 +306,17 @@ impl State {
 
     /// Starts one worker. What goes wrong is reported as a failed start, never thrown.
     fn start_worker(&mut self, pool_id: u32) {
-        let Some(pool) = self.pools.get(&pool_id) else { return };
+        let Some(pool) = self.pools.get(&pool_id) else {
+            return;
+        };
         let options = pool.options.clone();
         match self.place_worker(pool_id, &options, true) {
             Ok((slot, mut ends, value)) => self.spawn(slot, &options, &mut ends, value),
             Err(error) => {
-                let message = format!("A worker of '{}' could not be started: {error}", options.name);
+                let message = format!(
+                    "A worker of '{}' could not be started: {error}",
+                    options.name
+                );
                 self.start_failed(pool_id, &Failure::new(ErrorKind::SpawnFailed, message));
             }
         }
@@ -301,7 +329,11 @@ impl State {
         options: &PoolOptions,
         ours: bool,
     ) -> io::Result<(usize, LinkEnds, String)> {
-        let slot = self.workers.iter().position(Option::is_none).unwrap_or(self.workers.len());
+        let slot = self
+            .workers
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.workers.len());
         if slot == self.workers.len() {
             self.workers.push(None);
         }
@@ -369,7 +401,9 @@ impl State {
 
     /// Hands the making of the process to the thread that may be a parent.
     fn spawn(&mut self, slot: usize, options: &PoolOptions, ends: &mut LinkEnds, value: String) {
-        let stderr = match platform::pipe_from_child().and_then(|(reader, end)| Ok((Tap::open(reader)?, end))) {
+        let stderr = match platform::pipe_from_child()
+            .and_then(|(reader, end)| Ok((Tap::open(reader)?, end)))
+        {
             Ok((tap, end)) => {
                 if let Some(worker) = self.worker_mut(slot) {
                     worker.stderr = Some(tap);
@@ -381,8 +415,11 @@ impl State {
                 None
             }
         };
-        let mut env: Vec<(OsString, OsString)> =
-            options.env.iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut env: Vec<(OsString, OsString)> = options
+            .env
+            .iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
         env.push((link::VARIABLE.into(), value.into()));
         let request = SpawnRequest {
             program: options.program.clone().into(),
@@ -392,7 +429,9 @@ impl State {
             inherit: ends.take(),
             stderr,
         };
-        let Some(serial) = self.worker_mut(slot).map(|worker| worker.serial) else { return };
+        let Some(serial) = self.worker_mut(slot).map(|worker| worker.serial) else {
+            return;
+        };
         let shared = self.shared.clone();
         drop(platform::on_spawner_thread(move || {
             let spawned = platform::spawn(request);
@@ -415,10 +454,18 @@ impl State {
         match spawned {
             Ok(child) => {
                 debug!("worker {} started", child.pid());
-                if let Err(error) = self.reactor.watch_exit(key_of(Owner::Worker(slot), SourceKind::Exit), &child) {
-                    debug!("the end of worker {} can't be watched: {error}", child.pid());
+                if let Err(error) = self
+                    .reactor
+                    .watch_exit(key_of(Owner::Worker(slot), SourceKind::Exit), &child)
+                {
+                    debug!(
+                        "the end of worker {} can't be watched: {error}",
+                        child.pid()
+                    );
                 }
-                let Some(worker) = self.worker_mut(slot) else { return };
+                let Some(worker) = self.worker_mut(slot) else {
+                    return;
+                };
                 worker.pid = Some(child.pid());
                 match worker.life {
                     Life::Terminating => child.terminate(),
@@ -428,7 +475,9 @@ impl State {
                 worker.child = Some(child);
             }
             Err(error) => {
-                let Some(worker) = self.worker_mut(slot) else { return };
+                let Some(worker) = self.worker_mut(slot) else {
+                    return;
+                };
                 let message = format!("The worker process could not be started: {error}");
                 worker.reason = Some(Failure::new(ErrorKind::SpawnFailed, message));
                 self.bury(slot);
@@ -436,29 +485,52 @@ impl State {
         }
     }
 
-    fn open_link(&mut self, pool_id: u32) -> Result<HandedLink, Failure> {
+    fn open_link(&mut self, pool_id: u32) -> Result<HandedLink, Box<Failure>> {
         if self.workers.iter().flatten().count() >= MAX_WORKERS {
             return Err(too_many_workers());
         }
-        let Some(pool) = self.pools.get_mut(&pool_id).filter(|pool| pool.state == PoolState::Open) else {
-            return Err(Failure::new(ErrorKind::Closed, ErrorKind::Closed.summary()));
+        let Some(pool) = self
+            .pools
+            .get_mut(&pool_id)
+            .filter(|pool| pool.state == PoolState::Open)
+        else {
+            return Err(Box::new(Failure::new(
+                ErrorKind::Closed,
+                ErrorKind::Closed.summary(),
+            )));
         };
         pool.links = true;
         let options = pool.options.clone();
-        let failed = |error: io::Error| Failure::new(ErrorKind::SpawnFailed, format!("No link could be made: {error}"));
-        let (slot, mut ends, value) = self.place_worker(pool_id, &options, false).map_err(failed)?;
+        let failed = |error: io::Error| {
+            Box::new(Failure::new(
+                ErrorKind::SpawnFailed,
+                format!("No link could be made: {error}"),
+            ))
+        };
+        let (slot, mut ends, value) = self
+            .place_worker(pool_id, &options, false)
+            .map_err(failed)?;
         let ends = ends.take();
         let descriptors = ends.iter().map(InheritedEnd::handle_number).collect();
-        let Some(worker) = self.worker_mut(slot) else { return Err(too_many_workers()) };
+        let Some(worker) = self.worker_mut(slot) else {
+            return Err(too_many_workers());
+        };
         worker.ends = ends;
         let link = u32::try_from(worker.serial).unwrap_or(u32::MAX);
-        Ok(HandedLink { descriptors, value, link })
+        Ok(HandedLink {
+            descriptors,
+            value,
+            link,
+        })
     }
 
     // --- calls: the way there ---------------------------------------------------------------------------------------
 
     fn submit(&mut self, request: CallRequest, parts: &[&[u8]]) -> Result<u32, ErrorKind> {
-        let pool = self.pools.get_mut(&request.pool).ok_or(ErrorKind::NotStarted)?;
+        let pool = self
+            .pools
+            .get_mut(&request.pool)
+            .ok_or(ErrorKind::NotStarted)?;
         if pool.state != PoolState::Open {
             return Err(ErrorKind::Closed);
         }
@@ -474,7 +546,9 @@ impl State {
         }
         pool.start_failed = false;
         let at_once = pool.queue.is_empty();
-        let id = self.calls.create(request.pool, request.command, request.blocking);
+        let id = self
+            .calls
+            .create(request.pool, request.command, request.blocking);
         if request.timeout_ms > 0 {
             let deadline = Instant::now() + Duration::from_millis(u64::from(request.timeout_ms));
             if let Some(call) = self.calls.get_mut(id) {
@@ -503,12 +577,22 @@ impl State {
     fn free_worker(&mut self, pool_id: u32) -> Option<usize> {
         let pool = self.pools.get_mut(&pool_id)?;
         let (count, concurrency) = (self.workers.len(), pool.options.concurrency);
-        pool.turn = if pool.turn + 1 < count { pool.turn + 1 } else { 0 };
+        pool.turn = if pool.turn + 1 < count {
+            pool.turn + 1
+        } else {
+            0
+        };
         let turn = pool.turn;
         let mut best: Option<(u64, usize)> = None;
         for step in 0..count {
-            let slot = if turn + step < count { turn + step } else { turn + step - count };
-            let Some(worker) = self.workers[slot].as_deref() else { continue };
+            let slot = if turn + step < count {
+                turn + step
+            } else {
+                turn + step - count
+            };
+            let Some(worker) = self.workers[slot].as_deref() else {
+                continue;
+            };
             if worker.pool == pool_id && worker.takes_calls(concurrency) {
                 let load = worker.window.in_flight();
                 if best.is_none_or(|(least, _)| load < least) {
@@ -525,13 +609,21 @@ impl State {
     /// Sends what waits to those who may have it.
     fn dispatch(&mut self, pool_id: u32) {
         loop {
-            let Some(pool) = self.pools.get_mut(&pool_id) else { return };
-            let Some(id) = pool.queue.front(&self.calls) else { return };
+            let Some(pool) = self.pools.get_mut(&pool_id) else {
+                return;
+            };
+            let Some(id) = pool.queue.front(&self.calls) else {
+                return;
+            };
             let Some(slot) = self.free_worker(pool_id) else {
                 self.fill_pool(pool_id);
                 return;
             };
-            let payload = self.calls.get_mut(id).map(|call| std::mem::take(&mut call.payload)).unwrap_or_default();
+            let payload = self
+                .calls
+                .get_mut(id)
+                .map(|call| std::mem::take(&mut call.payload))
+                .unwrap_or_default();
             if let Some(pool) = self.pools.get_mut(&pool_id) {
                 pool.queue.pop(payload.len());
             }
@@ -541,23 +633,34 @@ impl State {
 
     /// Sends a call to a worker, if that knows the command.
     fn send_call(&mut self, slot: usize, id: CallId, payload: Outgoing<'_>) {
-        let Some(call) = self.calls.get(id) else { return };
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
         let (command, deadline) = (call.command, call.deadline);
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         let Some(number) = worker.numbers.get(command as usize).copied().flatten() else {
             let name = self.command_name(id);
-            let failure = Failure::new(ErrorKind::UnknownCommand, format!("The worker has no command '{name}'."));
+            let failure = Failure::new(
+                ErrorKind::UnknownCommand,
+                format!("The worker has no command '{name}'."),
+            );
             self.fail(id, &failure);
             return;
         };
         let left_ms = deadline.map_or(0, |deadline| {
-            let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+            let left = deadline
+                .saturating_duration_since(Instant::now())
+                .as_millis();
             u32::try_from(left).unwrap_or(u32::MAX).max(1)
         });
         if let Some(call) = self.calls.get_mut(id) {
             call.worker = u32::try_from(slot).ok();
         }
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         worker.window.send();
         let header = Header::new(FrameKind::Call, id, number, left_ms);
         // The first call of an idle worker goes at once. Over a pipe each further one would cost a system call: they go
@@ -580,18 +683,28 @@ impl State {
     fn command_name(&self, id: CallId) -> String {
         self.calls
             .get(id)
-            .and_then(|call| Some(self.pools.get(&call.pool)?.names.name(call.command).to_owned()))
+            .and_then(|call| {
+                Some(
+                    self.pools
+                        .get(&call.pool)?
+                        .names
+                        .name(call.command)
+                        .to_owned(),
+                )
+            })
             .unwrap_or_default()
     }
 
     /// Writes what a worker's data channel takes.
     fn flush_worker(&mut self, slot: usize) {
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         if let Some(port) = &mut worker.data
             && let Err(error) = port.flush()
         {
             debug!("writing to worker {:?}: {error}", worker.pid);
-            self.link_broken(slot, PortError::Io(error));
+            self.link_broken(slot, &PortError::Io(error));
         }
     }
 
@@ -601,7 +714,10 @@ impl State {
             return;
         }
         for slot in 0..self.workers.len() {
-            if self.workers[slot].as_ref().is_some_and(|worker| worker.data.as_ref().is_some_and(|p| p.backlog() > 0)) {
+            if self.workers[slot]
+                .as_ref()
+                .is_some_and(|worker| worker.data.as_ref().is_some_and(|p| p.backlog() > 0))
+            {
                 self.flush_worker(slot);
             }
         }
@@ -610,8 +726,14 @@ impl State {
 
     /// There is room again in one of a worker's channels.
     pub(crate) fn worker_writable(&mut self, slot: usize, source: SourceKind) {
-        let Some(worker) = self.worker_mut(slot) else { return };
-        let port = if source == SourceKind::ControlOut { &mut worker.control } else { &mut worker.data };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let port = if source == SourceKind::ControlOut {
+            &mut worker.control
+        } else {
+            &mut worker.data
+        };
         let Some(port) = port else { return };
         port.channel().fired(source != SourceKind::DataIn);
         if source == SourceKind::ControlOut {
@@ -627,9 +749,13 @@ impl State {
 
     /// Takes in what a worker's data channel holds.
     pub(crate) fn pump_worker(&mut self, slot: usize) {
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         let pool = worker.pool;
-        let Some(mut port) = worker.data.take() else { return };
+        let Some(mut port) = worker.data.take() else {
+            return;
+        };
         let mut answers = 0;
         let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
             answers += 1;
@@ -642,14 +768,19 @@ impl State {
             self.something_came();
         }
         if let Err(error) = received {
-            self.link_broken(slot, error);
+            self.link_broken(slot, &error);
         }
         if answers > 0 {
             self.dispatch(pool);
         }
     }
 
-    fn on_answer(&mut self, slot: usize, header: Header, payload: Payload<'_>) -> Result<(), PortError> {
+    fn on_answer(
+        &mut self,
+        slot: usize,
+        header: Header,
+        payload: Payload<'_>,
+    ) -> Result<(), PortError> {
         let worker = self.worker_mut(slot).ok_or(PortError::End)?;
         let kind = match header.kind {
             FrameKind::Result => EntryKind::Result,
@@ -659,18 +790,33 @@ impl State {
                 return if worker.window.start(header.call) {
                     Ok(())
                 } else {
-                    Err(PortError::Protocol("it says that calls began that it was not sent".into()))
+                    Err(PortError::Protocol(
+                        "it says that calls began that it was not sent".into(),
+                    ))
                 };
             }
-            kind => return Err(PortError::Protocol(format!("a {kind:?} frame does not go this way"))),
+            kind => {
+                return Err(PortError::Protocol(format!(
+                    "a {kind:?} frame does not go this way"
+                )));
+            }
         };
-        let held = self.calls.get(header.call).filter(|call| call.worker.map(|held| held as usize) == Some(slot));
+        let held = self
+            .calls
+            .get(header.call)
+            .filter(|call| call.worker.map(|held| held as usize) == Some(slot));
         if held.is_none() {
-            return Err(PortError::Protocol(format!("an answer to call {:#x}, which it was not sent", header.call)));
+            return Err(PortError::Protocol(format!(
+                "an answer to call {:#x}, which it was not sent",
+                header.call
+            )));
         }
         if kind == EntryKind::Failed {
-            let refused = u16::try_from(header.a).ok().and_then(ErrorKind::from_number);
-            let refused = refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
+            let refused = u16::try_from(header.a)
+                .ok()
+                .and_then(ErrorKind::from_number);
+            let refused =
+                refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
             let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
             failure.command = Some(self.command_name(header.call));
             if let Some(worker) = self.worker_mut(slot) {
@@ -683,14 +829,23 @@ impl State {
         if let Some(worker) = self.worker_mut(slot) {
             worker.window.answer(header.a);
         }
-        let blocking = self.calls.get(header.call).is_some_and(|call| call.blocking);
+        let blocking = self
+            .calls
+            .get(header.call)
+            .is_some_and(|call| call.blocking);
         // An answer that nobody waits for any more (its call timed out) is dropped here.
         if self.calls.settle(header.call) {
-            let inbox = if blocking { &mut self.caller_inbox } else { &mut self.inbox };
+            let inbox = if blocking {
+                &mut self.caller_inbox
+            } else {
+                &mut self.inbox
+            };
             let words = [header.a, 0, 0];
             match payload {
                 Payload::Whole(bytes) => inbox.push(kind, slot_of(header.call), words, bytes),
-                Payload::Assembled(bytes) => inbox.push_large(kind, slot_of(header.call), words, bytes),
+                Payload::Assembled(bytes) => {
+                    inbox.push_large(kind, slot_of(header.call), words, bytes)
+                }
             }
         }
         self.calls.leave_worker(header.call);
@@ -699,18 +854,27 @@ impl State {
 
     /// Decides a call's outcome: it failed.
     fn fail(&mut self, id: CallId, failure: &Failure) {
-        let Some(call) = self.calls.get(id) else { return };
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
         let blocking = call.blocking;
         if self.calls.settle(id) {
-            let inbox = if blocking { &mut self.caller_inbox } else { &mut self.inbox };
+            let inbox = if blocking {
+                &mut self.caller_inbox
+            } else {
+                &mut self.inbox
+            };
             inbox.push(EntryKind::Failed, slot_of(id), [0; 3], &failure.encode());
         }
     }
 
     /// A call's time is over.
     pub(crate) fn call_due(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else { return };
-        let (worker, timeout_ms, queued_bytes, pool) = (call.worker, call.timeout_ms, call.payload.len(), call.pool);
+        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+            return;
+        };
+        let (worker, timeout_ms, queued_bytes, pool) =
+            (call.worker, call.timeout_ms, call.payload.len(), call.pool);
         if let Some(slot) = worker {
             // An answer that was published in time counts.
             self.pump_worker(slot as usize);
@@ -722,8 +886,13 @@ impl State {
             pool.queue.forget(queued_bytes);
         }
         let name = self.command_name(id);
-        let place = if worker.is_some() { "with a worker" } else { "waiting in the queue" };
-        let message = format!("The call of '{name}' did not settle within {timeout_ms} ms; it was {place}.");
+        let place = if worker.is_some() {
+            "with a worker"
+        } else {
+            "waiting in the queue"
+        };
+        let message =
+            format!("The call of '{name}' did not settle within {timeout_ms} ms; it was {place}.");
         let mut failure = Failure::new(ErrorKind::CallTimeout, message);
         failure.command = Some(name);
         failure.timeout_ms = Some(timeout_ms);
@@ -734,19 +903,31 @@ impl State {
     // --- control ----------------------------------------------------------------------------------------------------
 
     fn send_control(&mut self, slot: usize, message: &Control) {
-        let Some(port) = self.worker_mut(slot).and_then(|worker| worker.control.as_mut()) else { return };
+        let Some(port) = self
+            .worker_mut(slot)
+            .and_then(|worker| worker.control.as_mut())
+        else {
+            return;
+        };
         port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
         if let Err(error) = port.flush() {
-            self.link_broken(slot, PortError::Io(error));
+            self.link_broken(slot, &PortError::Io(error));
         }
     }
 
     /// Takes in what a worker's control pipe holds.
     pub(crate) fn pump_worker_control(&mut self, slot: usize) {
-        let Some(mut port) = self.worker_mut(slot).and_then(|worker| worker.control.take()) else { return };
+        let Some(mut port) = self
+            .worker_mut(slot)
+            .and_then(|worker| worker.control.take())
+        else {
+            return;
+        };
         port.channel().fired(false);
         let received = loop {
-            match port.receive(READ_BUDGET_BYTES, |header, payload| self.on_control(slot, header, payload)) {
+            match port.receive(READ_BUDGET_BYTES, |header, payload| {
+                self.on_control(slot, header, payload)
+            }) {
                 Ok(false) if !link::listen(&mut port) => {}
                 // The budget is used up: the others get their turn first.
                 Ok(_) => {
@@ -760,11 +941,16 @@ impl State {
             worker.control = Some(port);
         }
         if let Err(error) = received {
-            self.link_broken(slot, error);
+            self.link_broken(slot, &error);
         }
     }
 
-    fn on_control(&mut self, slot: usize, header: Header, payload: Payload<'_>) -> Result<(), PortError> {
+    fn on_control(
+        &mut self,
+        slot: usize,
+        header: Header,
+        payload: Payload<'_>,
+    ) -> Result<(), PortError> {
         let breach = |what: &str| Err(PortError::Protocol(what.to_owned()));
         match header.kind {
             FrameKind::Event => {
@@ -772,7 +958,9 @@ impl State {
                     Payload::Whole(bytes) => bytes.to_vec(),
                     Payload::Assembled(bytes) => bytes,
                 };
-                let Some(event) = Event::from_body(body) else { return breach("an event that is none") };
+                let Some(event) = Event::from_body(body) else {
+                    return breach("an event that is none");
+                };
                 let event = Arc::new(event);
                 self.deliver(&event);
                 self.fan_out(&event, Some(slot));
@@ -780,16 +968,32 @@ impl State {
                 return Ok(());
             }
             FrameKind::Control if payload.bytes().len() <= MAX_CONTROL_BYTES => {}
-            kind => return breach(&format!("a {kind:?} frame does not go over the control pipe")),
+            kind => {
+                return breach(&format!(
+                    "a {kind:?} frame does not go over the control pipe"
+                ));
+            }
         }
-        let Some(message) = Control::decode(payload.bytes()) else { return breach("a control message that is none") };
-        let Some(worker) = self.worker_mut(slot) else { return Ok(()) };
+        let Some(message) = Control::decode(payload.bytes()) else {
+            return breach("a control message that is none");
+        };
+        let Some(worker) = self.worker_mut(slot) else {
+            return Ok(());
+        };
         match message {
-            Control::Hello { protocol, version, pid } => self.on_hello(slot, protocol, &version, pid),
+            Control::Hello {
+                protocol,
+                version,
+                pid,
+            } => self.on_hello(slot, protocol, &version, pid),
             _ if !worker.greeted => return breach("it did not say hello first"),
             Control::Commands(names) => {
                 let too_many = worker.announced as usize + names.len() > MAX_COMMANDS;
-                if too_many || names.iter().any(|name| name.is_empty() || name.len() > MAX_COMMAND_NAME_BYTES) {
+                if too_many
+                    || names
+                        .iter()
+                        .any(|name| name.is_empty() || name.len() > MAX_COMMAND_NAME_BYTES)
+                {
                     return breach("too many commands, or names that can't be");
                 }
                 self.on_commands(slot, &names);
@@ -817,11 +1021,15 @@ impl State {
     }
 
     fn on_hello(&mut self, slot: usize, protocol: u32, version: &str, pid: u32) {
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         worker.greeted = true;
         worker.pid.get_or_insert(pid);
         let pool = worker.pool;
-        let Some(pool) = self.pools.get(&pool) else { return };
+        let Some(pool) = self.pools.get(&pool) else {
+            return;
+        };
         let ours = pool.options.version.clone();
         if protocol != PROTOCOL || version != ours {
             let message = format!(
@@ -832,8 +1040,12 @@ impl State {
     }
 
     fn on_commands(&mut self, slot: usize, names: &[String]) {
-        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else { return };
-        let Some(pool) = self.pools.get_mut(&worker.pool) else { return };
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let Some(pool) = self.pools.get_mut(&worker.pool) else {
+            return;
+        };
         for name in names {
             let number = pool.names.number(name);
             worker.note_number(number, worker.announced);
@@ -842,67 +1054,104 @@ impl State {
         if worker.life == Life::Ready {
             let event = json!({ "event": "commands", "commands": names });
             let pool = worker.pool;
-            self.inbox.push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+            self.inbox
+                .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
         }
     }
 
     fn on_ready(&mut self, slot: usize) {
-        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else { return };
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
+            return;
+        };
         if !worker.life.step(LifeEvent::Ready) {
             return;
         }
         worker.was_ready = true;
         let (pool_id, pid) = (worker.pool, worker.pid);
-        let Some(pool) = self.pools.get_mut(&pool_id) else { return };
-        let commands: Vec<&str> =
-            (0..pool.names.len()).filter(|n| worker.numbers.get(*n).is_some_and(Option::is_some)).map(|number| {
-                pool.names.name(u32::try_from(number).unwrap_or(u32::MAX))
-            }).collect();
+        let Some(pool) = self.pools.get_mut(&pool_id) else {
+            return;
+        };
+        let commands: Vec<&str> = (0..pool.names.len())
+            .filter(|n| worker.numbers.get(*n).is_some_and(Option::is_some))
+            .map(|number| pool.names.name(u32::try_from(number).unwrap_or(u32::MAX)))
+            .collect();
         let event = json!({ "event": "ready", "pid": pid, "commands": commands });
-        self.inbox.push(EntryKind::Pool, pool_id, [0; 3], event.to_string().as_bytes());
+        self.inbox.push(
+            EntryKind::Pool,
+            pool_id,
+            [0; 3],
+            event.to_string().as_bytes(),
+        );
         debug!("worker {pid:?} is ready");
         self.dispatch(pool_id);
     }
 
     /// Moves events from a worker's mailbox into its control pipe.
     pub(crate) fn carry_worker_events(&mut self, slot: usize) {
-        let Some(worker) = self.worker_mut(slot) else { return };
-        let Some(port) = &mut worker.control else { return };
-        let result = link::carry(port, &worker.mailbox, &mut worker.events_sent, EVENT_BACKLOG_BYTES);
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let Some(port) = &mut worker.control else {
+            return;
+        };
+        let result = link::carry(
+            port,
+            &worker.mailbox,
+            &mut worker.events_sent,
+            EVENT_BACKLOG_BYTES,
+        );
         if let Err(error) = result {
-            self.link_broken(slot, PortError::Io(error));
+            self.link_broken(slot, &PortError::Io(error));
         }
     }
 
     // --- liveness ---------------------------------------------------------------------------------------------------
 
     fn watch_heart(&mut self, slot: usize) {
-        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else { return };
-        let Some(pool) = self.pools.get(&worker.pool) else { return };
-        if worker.heartbeat_set || pool.options.heartbeat_ms == 0 || pool.options.heartbeat_timeout_ms == 0 {
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        let Some(pool) = self.pools.get(&worker.pool) else {
+            return;
+        };
+        if worker.heartbeat_set
+            || pool.options.heartbeat_ms == 0
+            || pool.options.heartbeat_timeout_ms == 0
+        {
             return;
         }
         worker.heartbeat_set = true;
         let (serial, every) = (worker.serial, pool.options.heartbeat_ms);
-        self.add_timer(Instant::now() + Duration::from_millis(u64::from(every)), Timer::Heartbeat(serial));
+        self.add_timer(
+            Instant::now() + Duration::from_millis(u64::from(every)),
+            Timer::Heartbeat(serial),
+        );
     }
 
     /// Time to hear whether a worker's link thread lives; only while it has calls.
     pub(crate) fn heartbeat_due(&mut self, serial: u64, now: Instant) {
-        let Some(slot) = self.slot_of_serial(serial) else { return };
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
         // A pong that lies in the pipe counts, also when this process was itself stopped for a while.
         self.pump_worker_control(slot);
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         worker.heartbeat_set = false;
         if worker.window.in_flight() == 0 {
             worker.pinged = None;
             return;
         }
         let (pool, pinged) = (worker.pool, worker.pinged);
-        let Some(pool) = self.pools.get(&pool) else { return };
+        let Some(pool) = self.pools.get(&pool) else {
+            return;
+        };
         let (every, limit) = (pool.options.heartbeat_ms, pool.options.heartbeat_timeout_ms);
         match pinged {
-            Some((_, at)) if now.saturating_duration_since(at) >= Duration::from_millis(u64::from(limit)) => {
+            Some((_, at))
+                if now.saturating_duration_since(at) >= Duration::from_millis(u64::from(limit)) =>
+            {
                 let message = format!("The worker's link thread has not answered for {limit} ms.");
                 self.end_worker(slot, Failure::new(ErrorKind::WorkerUnresponsive, message));
                 return;
@@ -919,24 +1168,41 @@ impl State {
         if let Some(worker) = self.worker_mut(slot) {
             worker.heartbeat_set = true;
         }
-        self.add_timer(now + Duration::from_millis(u64::from(every.min(limit))), Timer::Heartbeat(serial));
+        self.add_timer(
+            now + Duration::from_millis(u64::from(every.min(limit))),
+            Timer::Heartbeat(serial),
+        );
     }
 
     pub(crate) fn start_due(&mut self, serial: u64) {
-        let Some(slot) = self.slot_of_serial(serial) else { return };
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
         self.pump_worker_control(slot);
-        let Some(worker) = self.worker_mut(slot).filter(|worker| worker.life == Life::Starting) else { return };
+        let Some(worker) = self
+            .worker_mut(slot)
+            .filter(|worker| worker.life == Life::Starting)
+        else {
+            return;
+        };
         let pool = worker.pool;
-        let limit = self.pools.get(&pool).map_or(0, |pool| pool.options.start_timeout_ms);
-        let mut failure =
-            Failure::new(ErrorKind::StartTimeout, format!("The worker did not get ready within {limit} ms."));
+        let limit = self
+            .pools
+            .get(&pool)
+            .map_or(0, |pool| pool.options.start_timeout_ms);
+        let mut failure = Failure::new(
+            ErrorKind::StartTimeout,
+            format!("The worker did not get ready within {limit} ms."),
+        );
         failure.timeout_ms = Some(limit);
         self.end_worker(slot, failure);
     }
 
     /// Ends a worker by force, for a reason that its calls are told.
     fn end_worker(&mut self, slot: usize, reason: Failure) {
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         worker.reason.get_or_insert(reason);
         worker.kill();
         if !worker.ours {
@@ -946,9 +1212,11 @@ impl State {
     }
 
     /// One of a worker's channels can't be used any more.
-    fn link_broken(&mut self, slot: usize, error: PortError) {
-        let Some(worker) = self.worker_mut(slot) else { return };
-        if let PortError::Protocol(what) = &error {
+    fn link_broken(&mut self, slot: usize, error: &PortError) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if let PortError::Protocol(what) = error {
             return self.end_worker(slot, breach(what));
         }
         if std::mem::replace(&mut worker.link_closed, true) {
@@ -965,15 +1233,21 @@ impl State {
     }
 
     pub(crate) fn reap_due(&mut self, serial: u64) {
-        let Some(slot) = self.slot_of_serial(serial) else { return };
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
         let message = "The worker closed its link and went on running.";
         self.end_worker(slot, Failure::new(ErrorKind::WorkerLost, message));
     }
 
     /// A worker's process may have exited.
     pub(crate) fn worker_exited(&mut self, slot: usize) {
-        let Some(worker) = self.worker_mut(slot) else { return };
-        let Some(child) = &mut worker.child else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let Some(child) = &mut worker.child else {
+            return;
+        };
         match child.try_wait() {
             Ok(Some(status)) => {
                 worker.exit = Some(status);
@@ -989,21 +1263,31 @@ impl State {
 
     /// The end of a worker: what it had published still counts, everything else it had fails, its place becomes free.
     fn bury(&mut self, slot: usize) {
-        let Some(worker) = self.worker_mut(slot) else { return };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
         if std::mem::replace(&mut worker.buried, true) {
             return;
         }
-        for port in [&mut worker.control, &mut worker.data].into_iter().flatten() {
+        for port in [&mut worker.control, &mut worker.data]
+            .into_iter()
+            .flatten()
+        {
             port.channel().peer_gone();
         }
         self.read_last(slot);
-        let Some(mut worker) = self.workers[slot].take() else { return };
+        let Some(mut worker) = self.workers[slot].take() else {
+            return;
+        };
         worker.life.step(LifeEvent::Gone);
         if let Some(child) = &worker.child {
             self.reactor.unwatch_exit(child);
         }
         let stderr = worker.stderr.as_ref().and_then(|tap| tap.finish());
-        let closing = self.pools.get(&worker.pool).is_none_or(|pool| pool.state != PoolState::Open);
+        let closing = self
+            .pools
+            .get(&worker.pool)
+            .is_none_or(|pool| pool.state != PoolState::Open);
         let failure = worker.death(closing, stderr);
         debug!("worker {:?} has ended: {}", worker.pid, failure.message);
         let pool = worker.pool;
@@ -1020,7 +1304,8 @@ impl State {
             "signal": failure.signal,
             "expected": worker.goodbye || closing,
         });
-        self.inbox.push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+        self.inbox
+            .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
         let was_ready = worker.was_ready;
         // Before the start is judged: the place is free.
         drop(worker);
@@ -1035,14 +1320,30 @@ impl State {
     fn read_last(&mut self, slot: usize) {
         for control in [true, false] {
             loop {
-                let Some(worker) = self.worker_mut(slot) else { return };
-                let place = if control { &mut worker.control } else { &mut worker.data };
+                let Some(worker) = self.worker_mut(slot) else {
+                    return;
+                };
+                let place = if control {
+                    &mut worker.control
+                } else {
+                    &mut worker.data
+                };
                 let Some(mut port) = place.take() else { break };
                 let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
-                    if control { self.on_control(slot, header, payload) } else { self.on_answer(slot, header, payload) }
+                    if control {
+                        self.on_control(slot, header, payload)
+                    } else {
+                        self.on_answer(slot, header, payload)
+                    }
                 });
-                let Some(worker) = self.worker_mut(slot) else { return };
-                let place = if control { &mut worker.control } else { &mut worker.data };
+                let Some(worker) = self.worker_mut(slot) else {
+                    return;
+                };
+                let place = if control {
+                    &mut worker.control
+                } else {
+                    &mut worker.data
+                };
                 *place = Some(port);
                 match received {
                     Ok(true) => {}
@@ -1064,13 +1365,16 @@ impl State {
             .into_iter()
             .filter_map(|slot| self.workers[slot].as_ref())
             .any(|worker| matches!(worker.life, Life::Starting | Life::Ready));
-        let Some(pool) = self.pools.get_mut(&pool_id) else { return };
+        let Some(pool) = self.pools.get_mut(&pool_id) else {
+            return;
+        };
         if pool.state != PoolState::Open || others {
             return;
         }
         pool.start_failed = true;
         self.fail_queue(pool_id, failure);
-        self.inbox.push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
+        self.inbox
+            .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
     }
 
     fn fail_queue(&mut self, pool_id: u32, failure: &Failure) {
@@ -1087,12 +1391,17 @@ impl State {
     // --- the end ----------------------------------------------------------------------------------------------------
 
     fn close_pool(&mut self, id: u32, grace_ms: u32) {
-        let Some(pool) = self.pools.get_mut(&id) else { return };
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
         if pool.state != PoolState::Open {
             return;
         }
         pool.state = PoolState::Closing;
-        let closed = Failure::new(ErrorKind::Closed, "The instance was closed before the call had begun.");
+        let closed = Failure::new(
+            ErrorKind::Closed,
+            "The instance was closed before the call had begun.",
+        );
         self.fail_queue(id, &closed);
         for slot in self.slots_of_pool(id) {
             if let Some(worker) = self.worker_mut(slot) {
@@ -1103,18 +1412,26 @@ impl State {
                 worker.life.step(LifeEvent::AskedToEnd);
             }
             self.send_control(slot, &Control::Shutdown);
-            if self.worker_mut(slot).is_some_and(|worker| !worker.ours && !worker.greeted) {
+            if self
+                .worker_mut(slot)
+                .is_some_and(|worker| !worker.ours && !worker.greeted)
+            {
                 // Never connected: there is nobody to wait for.
                 self.bury(slot);
             }
         }
-        self.add_timer(Instant::now() + Duration::from_millis(u64::from(grace_ms)), Timer::Close(id));
+        self.add_timer(
+            Instant::now() + Duration::from_millis(u64::from(grace_ms)),
+            Timer::Close(id),
+        );
         self.finish_closing(id);
     }
 
     /// The next step of closing: the polite signal, then the hard one.
     pub(crate) fn close_due(&mut self, id: u32, now: Instant) {
-        let Some(pool) = self.pools.get_mut(&id) else { return };
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
         let event = match pool.state {
             PoolState::Closing => {
                 pool.state = PoolState::Terminating;
@@ -1124,7 +1441,9 @@ impl State {
             PoolState::Open | PoolState::Closed => return,
         };
         for slot in self.slots_of_pool(id) {
-            let Some(worker) = self.worker_mut(slot) else { continue };
+            let Some(worker) = self.worker_mut(slot) else {
+                continue;
+            };
             if event == LifeEvent::Killed {
                 worker.kill();
             } else if worker.life.step(event)
@@ -1145,11 +1464,14 @@ impl State {
         if !self.slots_of_pool(id).is_empty() {
             return;
         }
-        let Some(pool) = self.pools.get_mut(&id) else { return };
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
         if matches!(pool.state, PoolState::Closing | PoolState::Terminating) {
             pool.state = PoolState::Closed;
             let event = json!({ "event": "closed" });
-            self.inbox.push(EntryKind::Pool, id, [0; 3], event.to_string().as_bytes());
+            self.inbox
+                .push(EntryKind::Pool, id, [0; 3], event.to_string().as_bytes());
             pool.options.workers = 0;
         }
     }
@@ -1210,12 +1532,15 @@ enum Outgoing<'a> {
 }
 
 fn breach(what: &str) -> Failure {
-    Failure::new(ErrorKind::Protocol, format!("The worker does not speak the protocol: {what}."))
+    Failure::new(
+        ErrorKind::Protocol,
+        format!("The worker does not speak the protocol: {what}."),
+    )
 }
 
-fn too_many_workers() -> Failure {
+fn too_many_workers() -> Box<Failure> {
     let message = format!("At most {MAX_WORKERS} workers may belong to one environment.");
-    Failure::new(ErrorKind::TooManyWorkers, message)
+    Box::new(Failure::new(ErrorKind::TooManyWorkers, message))
 }
 
 impl Worker {
@@ -1223,7 +1548,10 @@ impl Worker {
         self.life == Life::Ready
             && !self.link_closed
             && self.window.may_send(concurrency)
-            && self.data.as_ref().is_some_and(|port| port.backlog() < CHANNEL_BACKLOG_BYTES)
+            && self
+                .data
+                .as_ref()
+                .is_some_and(|port| port.backlog() < CHANNEL_BACKLOG_BYTES)
     }
 
     fn note_number(&mut self, command: u32, number: u32) {
@@ -1245,12 +1573,11 @@ impl Worker {
 
     /// What its calls are told.
     fn death(&self, closing: bool, stderr: Option<String>) -> Failure {
-        let exit = self.exit.clone();
+        let exit = self.exit;
         let code = exit.as_ref().and_then(|exit| exit.code);
-        let signal = exit
-            .as_ref()
-            .and_then(|exit| exit.signal)
-            .map(|signal| platform::signal_name(signal).map_or_else(|| signal.to_string(), str::to_owned));
+        let signal = exit.as_ref().and_then(|exit| exit.signal).map(|signal| {
+            platform::signal_name(signal).map_or_else(|| signal.to_string(), str::to_owned)
+        });
         let mut failure = self.reason.clone().unwrap_or_else(|| {
             let how = match (code, &signal) {
                 (_, Some(signal)) => format!("was ended by {signal}"),
@@ -1258,10 +1585,15 @@ impl Worker {
                 (None, None) => "is gone".to_owned(),
             };
             if closing {
-                let message = format!("The instance was closed while the call was running; the worker {how}.");
+                let message = format!(
+                    "The instance was closed while the call was running; the worker {how}."
+                );
                 Failure::new(ErrorKind::Closed, message)
             } else if !self.was_ready {
-                Failure::new(ErrorKind::StartFailed, format!("The worker {how} before it was ready."))
+                Failure::new(
+                    ErrorKind::StartFailed,
+                    format!("The worker {how} before it was ready."),
+                )
             } else {
                 let kind = match (code, &signal) {
                     (_, Some(_)) => ErrorKind::WorkerKilled,

@@ -75,7 +75,7 @@ pub struct Outlet<'a> {
     used: usize,
 }
 
-/// Larger events get an ArrayBuffer of their own.
+/// Larger events get an `ArrayBuffer` of their own.
 const LARGE_EVENT_BYTES: usize = 64 * 1024;
 
 /// Large bodies that wait for JavaScript to fetch them.
@@ -106,7 +106,13 @@ impl LargeBodies {
 impl<'a> Outlet<'a> {
     /// An outlet that fills `table` and `incoming` from their beginnings.
     pub fn new(table: &'a mut [u32], incoming: &'a mut [u8], large: &'a mut LargeBodies) -> Self {
-        Self { table, incoming, large, count: 0, used: 0 }
+        Self {
+            table,
+            incoming,
+            large,
+            count: 0,
+            used: 0,
+        }
     }
 
     /// Entries written so far.
@@ -141,7 +147,9 @@ impl<'a> Outlet<'a> {
         let offset = self.used;
         self.incoming[offset..offset + bytes.len()].copy_from_slice(bytes);
         // The next bytes begin aligned, as a payload of its own would.
-        self.used = (offset + bytes.len()).next_multiple_of(8).min(self.incoming.len());
+        self.used = (offset + bytes.len())
+            .next_multiple_of(8)
+            .min(self.incoming.len());
         self.write(kind, id, [a, b, c], word(offset), word(bytes.len()), 0);
         true
     }
@@ -160,9 +168,26 @@ impl<'a> Outlet<'a> {
             && (bytes > self.incoming.len() || self.used + bytes <= self.incoming.len())
     }
 
-    fn write(&mut self, kind: EntryKind, id: u32, [a, b, c]: [u32; 3], offset: u32, length: u32, token: u32) {
+    fn write(
+        &mut self,
+        kind: EntryKind,
+        id: u32,
+        [a, b, c]: [u32; 3],
+        offset: u32,
+        length: u32,
+        token: u32,
+    ) {
         let at = self.count * ENTRY_WORDS;
-        self.table[at..at + ENTRY_WORDS].copy_from_slice(&[kind as u32, id, offset, length, a, b, c, token]);
+        self.table[at..at + ENTRY_WORDS].copy_from_slice(&[
+            kind as u32,
+            id,
+            offset,
+            length,
+            a,
+            b,
+            c,
+            token,
+        ]);
         self.count += 1;
     }
 }
@@ -181,12 +206,26 @@ impl Inbox {
             self.bytes.extend_from_slice(bytes);
             Body::Inline(offset, bytes.len())
         };
-        self.entries.push_back(Entry { kind, id, a, b, c, body });
+        self.entries.push_back(Entry {
+            kind,
+            id,
+            a,
+            b,
+            c,
+            body,
+        });
     }
 
     /// Adds an entry with bytes of its own.
     pub fn push_large(&mut self, kind: EntryKind, id: u32, [a, b, c]: [u32; 3], bytes: Vec<u8>) {
-        self.entries.push_back(Entry { kind, id, a, b, c, body: Body::Large(bytes) });
+        self.entries.push_back(Entry {
+            kind,
+            id,
+            a,
+            b,
+            c,
+            body: Body::Large(bytes),
+        });
     }
 
     /// Whether nothing waits.
@@ -207,7 +246,9 @@ impl Inbox {
             let (kind, id, words) = (entry.kind, entry.id, [entry.a, entry.b, entry.c]);
             let fits = match &mut entry.body {
                 Body::Empty => outlet.put(kind, id, words, &[]),
-                Body::Inline(offset, length) => outlet.put(kind, id, words, &self.bytes[*offset..*offset + *length]),
+                Body::Inline(offset, length) => {
+                    outlet.put(kind, id, words, &self.bytes[*offset..*offset + *length])
+                }
                 Body::Large(bytes) => {
                     outlet.has_room(0) && {
                         let bytes = std::mem::take(bytes);

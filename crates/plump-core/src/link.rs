@@ -65,14 +65,23 @@ pub(crate) fn make_link(
     max_payload_bytes: usize,
 ) -> io::Result<MadeLink> {
     let key = |source| key_of(Owner::Worker(slot), source);
-    let (control, mut ends) = make_pipes(reactor, key(SourceKind::ControlIn), key(SourceKind::ControlOut))?;
+    let (control, mut ends) = make_pipes(
+        reactor,
+        key(SourceKind::ControlIn),
+        key(SourceKind::ControlOut),
+    )?;
     let (data, data_ends, kind): (Box<dyn Channel>, _, _) = if ring {
         let pair = RingPair::create(DEFAULT_CAPACITY)?;
         let ends = pair.inherit()?;
-        let channel = RingInReactor::new(pair.host_channel(), Arc::clone(reactor), key(SourceKind::DataIn))?;
+        let channel = RingInReactor::new(
+            pair.host_channel(),
+            Arc::clone(reactor),
+            key(SourceKind::DataIn),
+        )?;
         (Box::new(channel), ends, "ring")
     } else {
-        let (channel, ends) = make_pipes(reactor, key(SourceKind::DataIn), key(SourceKind::DataOut))?;
+        let (channel, ends) =
+            make_pipes(reactor, key(SourceKind::DataIn), key(SourceKind::DataOut))?;
         (Box::new(channel), ends, "pipe")
     };
     ends.extend(data_ends);
@@ -90,7 +99,11 @@ pub(crate) fn make_link(
     })
 }
 
-fn make_pipes(reactor: &Arc<Reactor>, in_key: usize, out_key: usize) -> io::Result<(PipeChannel, Vec<InheritedEnd>)> {
+fn make_pipes(
+    reactor: &Arc<Reactor>,
+    in_key: usize,
+    out_key: usize,
+) -> io::Result<(PipeChannel, Vec<InheritedEnd>)> {
     let (writer, worker_reads) = platform::pipe_to_child()?;
     let (reader, worker_writes) = platform::pipe_from_child()?;
     let channel = PipeChannel::new(reader, writer, Arc::clone(reactor), in_key, out_key)?;
@@ -103,7 +116,12 @@ pub(crate) fn listen(port: &mut Port) -> bool {
 }
 
 /// Moves events from a mailbox into a control pipe, as far as that takes them.
-pub(crate) fn carry(port: &mut Port, mailbox: &Mailbox, sent: &mut u64, most: usize) -> io::Result<()> {
+pub(crate) fn carry(
+    port: &mut Port,
+    mailbox: &Mailbox,
+    sent: &mut u64,
+    most: usize,
+) -> io::Result<()> {
     loop {
         while port.backlog() < most
             && let Some(event) = mailbox.try_take()
@@ -146,36 +164,55 @@ impl Environment {
     ///
     /// # Errors
     /// `InvalidLink`, `VersionMismatch`, `StartTimeout`.
-    pub fn open_uplink(&self, value: &str, version: &str) -> Result<String, Failure> {
+    pub fn open_uplink(&self, value: &str, version: &str) -> Result<String, Box<Failure>> {
         let shared = self.shared();
         let uplink = {
             let state = shared.lock();
             if state.uplink.is_some() {
-                return Err(Failure::new(ErrorKind::InvalidLink, "This process has a link already."));
+                return Err(Box::new(Failure::new(
+                    ErrorKind::InvalidLink,
+                    "This process has a link already.",
+                )));
             }
             open(value, &state.reactor)?
         };
         shared.with(|state| {
             state.uplink = Some(Box::new(uplink));
-            let hello =
-                Control::Hello { protocol: PROTOCOL, version: version.to_owned(), pid: std::process::id() };
+            let hello = Control::Hello {
+                protocol: PROTOCOL,
+                version: version.to_owned(),
+                pid: std::process::id(),
+            };
             state.send_up(&hello);
             state.pump_uplink_control();
         });
         let deadline = Instant::now() + WELCOME_LIMIT;
         let mut state = shared.lock();
         loop {
-            let welcome = state.uplink.as_mut().and_then(|uplink| uplink.welcome.take());
-            if let Some(Control::Welcome { protocol, version: host, max_payload_bytes, spin_us, settings }) = welcome {
+            let welcome = state
+                .uplink
+                .as_mut()
+                .and_then(|uplink| uplink.welcome.take());
+            if let Some(Control::Welcome {
+                protocol,
+                version: host,
+                max_payload_bytes,
+                spin_us,
+                settings,
+            }) = welcome
+            {
                 if protocol != PROTOCOL || host != version {
                     let message = format!(
                         "The host runs plump-ipc {host} (protocol {protocol}), this worker {version} (protocol {PROTOCOL})."
                     );
-                    return Err(Failure::new(ErrorKind::VersionMismatch, message));
+                    return Err(Box::new(Failure::new(ErrorKind::VersionMismatch, message)));
                 }
                 let max = usize::try_from(max_payload_bytes).unwrap_or(usize::MAX);
                 if let Some(uplink) = &mut state.uplink {
-                    for port in [&mut uplink.control, &mut uplink.data].into_iter().flatten() {
+                    for port in [&mut uplink.control, &mut uplink.data]
+                        .into_iter()
+                        .flatten()
+                    {
                         port.set_max_payload_bytes(max);
                     }
                 }
@@ -183,9 +220,14 @@ impl Environment {
                 return Ok(settings);
             }
             let Some(left) = deadline.checked_duration_since(Instant::now()) else {
-                return Err(Failure::new(ErrorKind::StartTimeout, "The host did not say what this worker is to be."));
+                let message = "The host did not say what this worker is to be.";
+                return Err(Box::new(Failure::new(ErrorKind::StartTimeout, message)));
             };
-            state = shared.changed.wait_timeout(state, left).unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            state = shared
+                .changed
+                .wait_timeout(state, left)
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .0;
         }
     }
 
@@ -205,7 +247,8 @@ impl Environment {
 
     /// The module could not be loaded; the cause in the built-in form. Waits until the host can read it.
     pub fn load_failed(&self, cause: &[u8]) {
-        self.shared().with(|state| state.send_up(&Control::LoadFailed(cause.to_vec())));
+        self.shared()
+            .with(|state| state.send_up(&Control::LoadFailed(cause.to_vec())));
         self.flush_all(LAST_FLUSH);
     }
 
@@ -240,7 +283,9 @@ impl Environment {
     /// Answers a call. `hold`: more follow at once, a pipe may wait for them.
     pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, hold: bool, parts: &[&[u8]]) {
         self.shared().with(|state| {
-            let Some(uplink) = &mut state.uplink else { return };
+            let Some(uplink) = &mut state.uplink else {
+                return;
+            };
             let Some(port) = &mut uplink.data else { return };
             uplink.answered += 1;
             let header = match kind {
@@ -279,8 +324,13 @@ impl Environment {
 }
 
 /// Takes over what the host handed down.
-fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Failure> {
-    let refuse = |what: &str| Failure::new(ErrorKind::InvalidLink, format!("The link of this process {what}."));
+fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
+    let refuse = |what: &str| {
+        Box::new(Failure::new(
+            ErrorKind::InvalidLink,
+            format!("The link of this process {what}."),
+        ))
+    };
     let words: Vec<&str> = value.split(' ').collect();
     let [FORM, parent, kind, numbers @ ..] = words.as_slice() else {
         return Err(refuse("has no form that this version knows"));
@@ -299,20 +349,49 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Failure> {
     let pipes = |read: u64, write: u64, in_source, out_source| -> io::Result<PipeChannel> {
         let reader = platform::open_inherited_reader(read)?;
         let writer = platform::open_inherited_writer(write)?;
-        PipeChannel::new(reader, writer, Arc::clone(reactor), key(in_source), key(out_source))
+        PipeChannel::new(
+            reader,
+            writer,
+            Arc::clone(reactor),
+            key(in_source),
+            key(out_source),
+        )
     };
     let (control, data): (PipeChannel, Box<dyn Channel>) = match (*kind, numbers.as_slice()) {
         ("pipe", [control_in, control_out, data_in, data_out]) => {
-            let data = pipes(*data_in, *data_out, SourceKind::DataIn, SourceKind::DataOut).map_err(io)?;
-            let control =
-                pipes(*control_in, *control_out, SourceKind::ControlIn, SourceKind::ControlOut).map_err(io)?;
+            let data =
+                pipes(*data_in, *data_out, SourceKind::DataIn, SourceKind::DataOut).map_err(io)?;
+            let control = pipes(
+                *control_in,
+                *control_out,
+                SourceKind::ControlIn,
+                SourceKind::ControlOut,
+            )
+            .map_err(io)?;
             (control, Box::new(data))
         }
-        ("ring", [control_in, control_out, memory, host_io, host_caller, worker_io]) => {
-            let ring = RingChannel::open_inherited([*memory, *host_io, *host_caller, *worker_io]).map_err(io)?;
-            let ring = RingInReactor::new(ring, Arc::clone(reactor), key(SourceKind::DataIn)).map_err(io)?;
-            let control =
-                pipes(*control_in, *control_out, SourceKind::ControlIn, SourceKind::ControlOut).map_err(io)?;
+        (
+            "ring",
+            [
+                control_in,
+                control_out,
+                memory,
+                host_io,
+                host_caller,
+                worker_io,
+            ],
+        ) => {
+            let ring = RingChannel::open_inherited([*memory, *host_io, *host_caller, *worker_io])
+                .map_err(io)?;
+            let ring = RingInReactor::new(ring, Arc::clone(reactor), key(SourceKind::DataIn))
+                .map_err(io)?;
+            let control = pipes(
+                *control_in,
+                *control_out,
+                SourceKind::ControlIn,
+                SourceKind::ControlOut,
+            )
+            .map_err(io)?;
             (control, Box::new(ring))
         }
         _ => return Err(refuse("has no form that this version knows")),
@@ -320,7 +399,11 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Failure> {
     let mut data = Port::new(data, Order::Interleaved, usize::MAX);
     listen(&mut data);
     Ok(Uplink {
-        control: Some(Box::new(Port::new(Box::new(control), Order::Strict, usize::MAX))),
+        control: Some(Box::new(Port::new(
+            Box::new(control),
+            Order::Strict,
+            usize::MAX,
+        ))),
         data: Some(Box::new(data)),
         mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
         events_sent: 0,
@@ -333,7 +416,13 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Failure> {
 
 impl State {
     fn send_up(&mut self, message: &Control) {
-        let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.control.as_mut()) else { return };
+        let Some(port) = self
+            .uplink
+            .as_mut()
+            .and_then(|uplink| uplink.control.as_mut())
+        else {
+            return;
+        };
         port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
         if port.flush().is_err() {
             host_is_gone();
@@ -342,10 +431,18 @@ impl State {
 
     /// Takes in what the host says over the control pipe.
     pub(crate) fn pump_uplink_control(&mut self) {
-        let Some(mut port) = self.uplink.as_mut().and_then(|uplink| uplink.control.take()) else { return };
+        let Some(mut port) = self
+            .uplink
+            .as_mut()
+            .and_then(|uplink| uplink.control.take())
+        else {
+            return;
+        };
         port.channel().fired(false);
         loop {
-            match port.receive(READ_BUDGET_BYTES, |header, payload| self.on_control_from_host(header, payload)) {
+            match port.receive(READ_BUDGET_BYTES, |header, payload| {
+                self.on_control_from_host(header, payload)
+            }) {
                 Ok(false) if !listen(&mut port) => {}
                 Ok(_) => {
                     listen(&mut port);
@@ -362,7 +459,11 @@ impl State {
         }
     }
 
-    fn on_control_from_host(&mut self, header: Header, payload: Payload<'_>) -> Result<(), PortError> {
+    fn on_control_from_host(
+        &mut self,
+        header: Header,
+        payload: Payload<'_>,
+    ) -> Result<(), PortError> {
         let breach = || PortError::Protocol("the host does not speak the protocol".into());
         if header.kind == FrameKind::Event {
             let body = match payload {
@@ -398,18 +499,24 @@ impl State {
 
     /// Takes in what the host sends over the data channel.
     pub(crate) fn pump_uplink_data(&mut self) {
-        let Some(mut port) = self.uplink.as_mut().and_then(|uplink| uplink.data.take()) else { return };
+        let Some(mut port) = self.uplink.as_mut().and_then(|uplink| uplink.data.take()) else {
+            return;
+        };
         let mut frames = 0;
         let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
             frames += 1;
             if header.kind != FrameKind::Call {
-                return Err(PortError::Protocol("the host does not speak the protocol".into()));
+                return Err(PortError::Protocol(
+                    "the host does not speak the protocol".into(),
+                ));
             }
             let (low, high) = halves(header.call);
             let words = [header.a, high, header.b];
             match payload {
                 Payload::Whole(bytes) => self.inbox.push(EntryKind::Call, low, words, bytes),
-                Payload::Assembled(bytes) => self.inbox.push_large(EntryKind::Call, low, words, bytes),
+                Payload::Assembled(bytes) => {
+                    self.inbox.push_large(EntryKind::Call, low, words, bytes)
+                }
             }
             Ok(())
         });
@@ -426,8 +533,14 @@ impl State {
     }
 
     pub(crate) fn uplink_writable(&mut self, source: SourceKind) {
-        let Some(uplink) = &mut self.uplink else { return };
-        let port = if source == SourceKind::ControlOut { &mut uplink.control } else { &mut uplink.data };
+        let Some(uplink) = &mut self.uplink else {
+            return;
+        };
+        let port = if source == SourceKind::ControlOut {
+            &mut uplink.control
+        } else {
+            &mut uplink.data
+        };
         if let Some(port) = port {
             port.channel().fired(source != SourceKind::DataIn);
         }
@@ -452,9 +565,17 @@ impl State {
         for number in std::mem::take(&mut self.pongs) {
             self.send_up(&Control::Pong(number));
         }
-        let Some(uplink) = self.uplink.as_deref_mut() else { return };
+        let Some(uplink) = self.uplink.as_deref_mut() else {
+            return;
+        };
         if let Some(port) = &mut uplink.control
-            && carry(port, &uplink.mailbox, &mut uplink.events_sent, EVENT_BACKLOG_BYTES).is_err()
+            && carry(
+                port,
+                &uplink.mailbox,
+                &mut uplink.events_sent,
+                EVENT_BACKLOG_BYTES,
+            )
+            .is_err()
         {
             host_is_gone();
         }
@@ -463,7 +584,9 @@ impl State {
     /// Tells the host of calls that have begun and wait for something, so that it sends more. Those that are answered
     /// need not be told.
     fn tell_begun(&mut self) {
-        let Some(uplink) = &mut self.uplink else { return };
+        let Some(uplink) = &mut self.uplink else {
+            return;
+        };
         if uplink.begun > uplink.answered && uplink.begun > uplink.told {
             uplink.told = uplink.begun;
             if let Some(port) = &mut uplink.data {

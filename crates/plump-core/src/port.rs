@@ -172,7 +172,10 @@ impl Port {
     }
 
     /// Gives the complete frames of the buffer to `sink`.
-    fn cut(&mut self, sink: &mut impl FnMut(Header, Payload<'_>) -> Result<(), PortError>) -> Result<(), PortError> {
+    fn cut(
+        &mut self,
+        sink: &mut impl FnMut(Header, Payload<'_>) -> Result<(), PortError>,
+    ) -> Result<(), PortError> {
         while let Some(bytes) = self.buffer[self.start..self.end].first_chunk::<HEADER_BYTES>() {
             let header = Header::decode(bytes)?;
             let body = self.start + HEADER_BYTES;
@@ -202,11 +205,21 @@ impl Port {
         ))
     }
 
-    fn assemble(&mut self, header: Header, body: usize, next: usize) -> Result<Option<(Header, Vec<u8>)>, PortError> {
-        let at = self.partials.iter().position(|partial| partial.header.call == header.call);
+    fn assemble(
+        &mut self,
+        header: Header,
+        body: usize,
+        next: usize,
+    ) -> Result<Option<(Header, Vec<u8>)>, PortError> {
+        let at = self
+            .partials
+            .iter()
+            .position(|partial| partial.header.call == header.call);
         if header.kind != FrameKind::Chunk {
             if at.is_some() || self.partials.len() >= MAX_PARTIAL_PAYLOADS {
-                return Err(PortError::Protocol("a long payload began twice, or too many are under way".into()));
+                return Err(PortError::Protocol(
+                    "a long payload began twice, or too many are under way".into(),
+                ));
             }
             let mut total = [0; 8];
             total.copy_from_slice(&self.buffer[body..body + 8]);
@@ -216,32 +229,40 @@ impl Port {
                 .filter(|total| *total <= self.max_payload_bytes)
                 .ok_or_else(|| self.too_large(total))?;
             // Reserved as it arrives: a peer that only claims a large total costs nothing.
-            let mut partial = Partial { header, total, bytes: Vec::new() };
+            let mut partial = Partial {
+                header,
+                total,
+                bytes: Vec::new(),
+            };
             partial.extend(&self.buffer[body + 8..next])?;
             self.partials.push(partial);
-            return self.finish(self.partials.len() - 1);
+            return Ok(self.finish(self.partials.len() - 1));
         }
-        let at = at.ok_or_else(|| PortError::Protocol("a part of a payload that never began".into()))?;
+        let at =
+            at.ok_or_else(|| PortError::Protocol("a part of a payload that never began".into()))?;
         self.partials[at].extend(&self.buffer[body..next])?;
-        self.finish(at)
+        Ok(self.finish(at))
     }
 
-    fn finish(&mut self, at: usize) -> Result<Option<(Header, Vec<u8>)>, PortError> {
+    fn finish(&mut self, at: usize) -> Option<(Header, Vec<u8>)> {
         if self.partials[at].bytes.len() < self.partials[at].total {
-            return Ok(None);
+            return None;
         }
         let partial = self.partials.swap_remove(at);
-        Ok(Some((partial.header, partial.bytes)))
+        Some((partial.header, partial.bytes))
     }
 
     /// Sends a frame; `parts` together are its payload, every part after the first begins at a multiple of 8.
     /// Nothing is written yet: call `flush`.
     pub fn send(&mut self, header: Header, parts: &[&[u8]]) {
         let total = padded_length(parts);
-        let overtaken = self.order == Order::Strict && header.kind == FrameKind::Event && !self.transfers.is_empty();
+        let overtaken = self.order == Order::Strict
+            && header.kind == FrameKind::Event
+            && !self.transfers.is_empty();
         if total <= MAX_BODY_BYTES && !overtaken {
             let size = u32::try_from(total).unwrap_or(u32::MAX);
-            self.ready.extend_from_slice(&Header { size, ..header }.encode());
+            self.ready
+                .extend_from_slice(&Header { size, ..header }.encode());
             extend_padded(&mut self.ready, parts);
         } else {
             let mut payload = Vec::with_capacity(total);
@@ -252,12 +273,18 @@ impl Port {
 
     /// Sends a frame whose payload is given away.
     pub fn send_owned(&mut self, header: Header, payload: Vec<u8>) {
-        let overtaken = self.order == Order::Strict && header.kind == FrameKind::Event && !self.transfers.is_empty();
+        let overtaken = self.order == Order::Strict
+            && header.kind == FrameKind::Event
+            && !self.transfers.is_empty();
         if payload.len() <= MAX_BODY_BYTES && !overtaken {
             self.send(header, &[&payload]);
         } else {
             self.transfer_bytes += payload.len();
-            self.transfers.push_back(Transfer { header, payload, sent: 0 });
+            self.transfers.push_back(Transfer {
+                header,
+                payload,
+                sent: 0,
+            });
         }
     }
 
@@ -292,17 +319,39 @@ impl Port {
         };
         let first = transfer.sent == 0;
         let short = transfer.payload.len() <= MAX_BODY_BYTES;
-        let room = if first && !short { MAX_BODY_BYTES - 8 } else { MAX_BODY_BYTES };
-        let part = &transfer.payload[transfer.sent..][..room.min(transfer.payload.len() - transfer.sent)];
+        let room = if first && !short {
+            MAX_BODY_BYTES - 8
+        } else {
+            MAX_BODY_BYTES
+        };
+        let part =
+            &transfer.payload[transfer.sent..][..room.min(transfer.payload.len() - transfer.sent)];
         let size = u32::try_from(part.len()).unwrap_or(u32::MAX);
         if !first {
-            let header = Header { size, ..Header::new(FrameKind::Chunk, transfer.header.call, 0, 0) };
+            let header = Header {
+                size,
+                ..Header::new(FrameKind::Chunk, transfer.header.call, 0, 0)
+            };
             self.ready.extend_from_slice(&header.encode());
         } else if short {
-            self.ready.extend_from_slice(&Header { size, ..transfer.header }.encode());
+            self.ready.extend_from_slice(
+                &Header {
+                    size,
+                    ..transfer.header
+                }
+                .encode(),
+            );
         } else {
-            self.ready.extend_from_slice(&Header { size: size + 8, flags: FLAG_MORE, ..transfer.header }.encode());
-            self.ready.extend_from_slice(&(transfer.payload.len() as u64).to_le_bytes());
+            self.ready.extend_from_slice(
+                &Header {
+                    size: size + 8,
+                    flags: FLAG_MORE,
+                    ..transfer.header
+                }
+                .encode(),
+            );
+            self.ready
+                .extend_from_slice(&(transfer.payload.len() as u64).to_le_bytes());
         }
         self.ready.extend_from_slice(part);
         transfer.sent += part.len();
@@ -320,11 +369,14 @@ impl Port {
 impl Partial {
     fn extend(&mut self, part: &[u8]) -> Result<(), PortError> {
         if part.len() > self.total - self.bytes.len() || (part.is_empty() && self.total > 0) {
-            return Err(PortError::Protocol("a part of a payload does not fit its total length".into()));
+            return Err(PortError::Protocol(
+                "a part of a payload does not fit its total length".into(),
+            ));
         }
         if self.bytes.capacity() - self.bytes.len() < part.len() {
             // Doubling, but never beyond the total that was announced.
-            let wanted = (self.bytes.capacity() * 2).clamp(self.bytes.len() + part.len(), self.total.max(part.len()));
+            let wanted = (self.bytes.capacity() * 2)
+                .clamp(self.bytes.len() + part.len(), self.total.max(part.len()));
             self.bytes.reserve_exact(wanted - self.bytes.len());
         }
         self.bytes.extend_from_slice(part);
@@ -335,7 +387,13 @@ impl Partial {
 /// Length of `parts` put together.
 #[must_use]
 pub fn padded_length(parts: &[&[u8]]) -> usize {
-    parts.iter().fold(0, |length, part| if part.is_empty() { length } else { align(length) + part.len() })
+    parts.iter().fold(0, |length, part| {
+        if part.is_empty() {
+            length
+        } else {
+            align(length) + part.len()
+        }
+    })
 }
 
 fn align(length: usize) -> usize {

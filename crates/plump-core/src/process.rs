@@ -52,7 +52,9 @@ impl Life {
         match (self, event) {
             (Self::Starting, LifeEvent::Ready) => Some(Self::Ready),
             (Self::Starting | Self::Ready, LifeEvent::AskedToEnd) => Some(Self::Draining),
-            (Self::Starting | Self::Ready | Self::Draining, LifeEvent::Terminated) => Some(Self::Terminating),
+            (Self::Starting | Self::Ready | Self::Draining, LifeEvent::Terminated) => {
+                Some(Self::Terminating)
+            }
             (Self::Dead | Self::Killing, LifeEvent::Killed) | (Self::Dead, LifeEvent::Gone) => None,
             (_, LifeEvent::Killed) => Some(Self::Killing),
             (_, LifeEvent::Gone) => Some(Self::Dead),
@@ -76,14 +78,24 @@ impl Life {
 mod tests {
     use super::{Life, LifeEvent};
 
-    const STATES: [Life; 6] =
-        [Life::Starting, Life::Ready, Life::Draining, Life::Terminating, Life::Killing, Life::Dead];
+    const STATES: [Life; 6] = [
+        Life::Starting,
+        Life::Ready,
+        Life::Draining,
+        Life::Terminating,
+        Life::Killing,
+        Life::Dead,
+    ];
 
     #[test]
     fn nothing_leaves_death_and_everything_can_reach_it() {
-        for event in
-            [LifeEvent::Ready, LifeEvent::AskedToEnd, LifeEvent::Terminated, LifeEvent::Killed, LifeEvent::Gone]
-        {
+        for event in [
+            LifeEvent::Ready,
+            LifeEvent::AskedToEnd,
+            LifeEvent::Terminated,
+            LifeEvent::Killed,
+            LifeEvent::Gone,
+        ] {
             assert_eq!(Life::Dead.after(event), None);
         }
         for state in STATES.into_iter().filter(|state| *state != Life::Dead) {
@@ -95,9 +107,13 @@ mod tests {
     fn a_worker_never_goes_back() {
         let rank = |life: Life| STATES.iter().position(|state| *state == life);
         for state in STATES {
-            for event in
-                [LifeEvent::Ready, LifeEvent::AskedToEnd, LifeEvent::Terminated, LifeEvent::Killed, LifeEvent::Gone]
-            {
+            for event in [
+                LifeEvent::Ready,
+                LifeEvent::AskedToEnd,
+                LifeEvent::Terminated,
+                LifeEvent::Killed,
+                LifeEvent::Gone,
+            ] {
                 if let Some(next) = state.after(event) {
                     assert!(rank(next) > rank(state), "{state:?} {event:?} {next:?}");
                 }

@@ -16,6 +16,10 @@ pub fn slot_of(id: CallId) -> u32 {
 
 /// One call from the moment it is made until JavaScript has taken its answer and no worker holds it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts: who still holds the call"
+)]
 pub struct Call {
     epoch: u32,
     used: bool,
@@ -81,17 +85,23 @@ impl Calls {
     /// The call of that id, while it lives.
     #[must_use]
     pub fn get(&self, id: CallId) -> Option<&Call> {
-        self.slots.get(slot_of(id) as usize).filter(|call| call.used && u64::from(call.epoch) == id >> 32)
+        self.slots
+            .get(slot_of(id) as usize)
+            .filter(|call| call.used && u64::from(call.epoch) == id >> 32)
     }
 
     /// The call of that id, while it lives.
     pub fn get_mut(&mut self, id: CallId) -> Option<&mut Call> {
-        self.slots.get_mut(slot_of(id) as usize).filter(|call| call.used && u64::from(call.epoch) == id >> 32)
+        self.slots
+            .get_mut(slot_of(id) as usize)
+            .filter(|call| call.used && u64::from(call.epoch) == id >> 32)
     }
 
     /// Decides the outcome; `false` when it was decided before.
     pub fn settle(&mut self, id: CallId) -> bool {
-        let Some(call) = self.get_mut(id) else { return false };
+        let Some(call) = self.get_mut(id) else {
+            return false;
+        };
         if std::mem::replace(&mut call.settled, true) {
             return false;
         }
@@ -117,7 +127,9 @@ impl Calls {
     }
 
     fn release(&mut self, slot: u32) {
-        let Some(call) = self.slots.get_mut(slot as usize) else { return };
+        let Some(call) = self.slots.get_mut(slot as usize) else {
+            return;
+        };
         if call.used && call.settled && call.taken && call.worker.is_none() {
             call.used = false;
             self.free.push(slot);
@@ -127,7 +139,9 @@ impl Calls {
     /// Whether the call in `slot` waits for its outcome.
     #[must_use]
     pub fn is_undecided(&self, slot: u32) -> bool {
-        self.slots.get(slot as usize).is_some_and(|call| call.used && !call.settled)
+        self.slots
+            .get(slot as usize)
+            .is_some_and(|call| call.used && !call.settled)
     }
 
     /// Calls whose outcome is not decided.
@@ -180,11 +194,18 @@ impl Window {
 
     /// How many calls may wait in the worker ahead of those it runs.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 1..=MAX_PREFETCH")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "clamped to 1..=MAX_PREFETCH"
+    )]
     pub fn prefetch(&self) -> u32 {
         match self.run_us {
             None => 1,
-            Some(run_us) => (PREFETCH_US as f32 / run_us.max(0.1)).clamp(1.0, MAX_PREFETCH as f32) as u32,
+            Some(run_us) => {
+                (PREFETCH_US as f32 / run_us.max(0.1)).clamp(1.0, MAX_PREFETCH as f32) as u32
+            }
         }
     }
 
@@ -218,7 +239,10 @@ impl Window {
     pub fn answer(&mut self, run_us: u32) {
         self.answered += 1;
         let run_us = run_us as f32;
-        self.run_us = Some(self.run_us.map_or(run_us, |average| average + (run_us - average) / 8.0));
+        self.run_us = Some(
+            self.run_us
+                .map_or(run_us, |average| average + (run_us - average) / 8.0),
+        );
     }
 
     /// Moving average of the time a call runs, microseconds.
@@ -335,7 +359,11 @@ mod tests {
         assert!(!calls.settle(first), "a second outcome is refused");
         calls.take(slot_of(first));
         let second = calls.create(0, 0, false);
-        assert_ne!(slot_of(first), slot_of(second), "the worker still holds the first");
+        assert_ne!(
+            slot_of(first),
+            slot_of(second),
+            "the worker still holds the first"
+        );
         calls.leave_worker(first);
         assert!(calls.get(first).is_none());
         let third = calls.create(0, 0, false);
@@ -355,7 +383,11 @@ mod tests {
             }
             window.in_flight() - before
         };
-        assert_eq!(fill(&mut window), 2, "one that runs, one ahead, while nothing is known");
+        assert_eq!(
+            fill(&mut window),
+            2,
+            "one that runs, one ahead, while nothing is known"
+        );
         window.answer(5000);
         assert_eq!(fill(&mut window), 1);
         for _ in 0..2 {
@@ -364,7 +396,11 @@ mod tests {
         let mut short = Window::default();
         fill(&mut short);
         short.answer(2);
-        assert_eq!(fill(&mut short), 500, "half a thousand of two microseconds make a millisecond");
+        assert_eq!(
+            fill(&mut short),
+            500,
+            "half a thousand of two microseconds make a millisecond"
+        );
     }
 
     #[test]

@@ -23,8 +23,14 @@ struct TapState {
 
 struct Taps {
     reactor: Reactor,
-    open: Mutex<(usize, HashMap<usize, Arc<Tap>>)>,
+    open: Mutex<OpenTaps>,
     idle: Condvar,
+}
+
+#[derive(Default)]
+struct OpenTaps {
+    last_key: usize,
+    taps: HashMap<usize, Arc<Tap>>,
 }
 
 fn taps() -> io::Result<&'static Arc<Taps>> {
@@ -32,11 +38,17 @@ fn taps() -> io::Result<&'static Arc<Taps>> {
     if let Some(taps) = TAPS.get() {
         return Ok(taps);
     }
-    let made = Arc::new(Taps { reactor: Reactor::new()?, open: Mutex::default(), idle: Condvar::new() });
+    let made = Arc::new(Taps {
+        reactor: Reactor::new()?,
+        open: Mutex::default(),
+        idle: Condvar::new(),
+    });
     let taps = TAPS.get_or_init(|| {
         let taps = Arc::clone(&made);
         // A thread that can't be made leaves stderr unread; the worker's writes then wait, nothing else does.
-        let _ = std::thread::Builder::new().name("plump-stderr".into()).spawn(move || taps.run());
+        let _ = std::thread::Builder::new()
+            .name("plump-stderr".into())
+            .spawn(move || taps.run());
         made
     });
     Ok(taps)
@@ -47,14 +59,26 @@ impl Taps {
         let mut events = Vec::new();
         while self.reactor.wait(&mut events, None).is_ok() {
             for event in events.drain(..) {
-                let tap = self.open.lock().unwrap_or_else(PoisonError::into_inner).1.get(&event.key).cloned();
+                let tap = self
+                    .open
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .taps
+                    .get(&event.key)
+                    .cloned();
                 if let Some(tap) = tap {
                     tap.pump(&self.reactor);
                 }
             }
             // What a worker's end left over.
-            let open: Vec<_> =
-                self.open.lock().unwrap_or_else(PoisonError::into_inner).1.values().cloned().collect();
+            let open: Vec<_> = self
+                .open
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .taps
+                .values()
+                .cloned()
+                .collect();
             for tap in open {
                 let (pending, ended) = {
                     let mut state = tap.lock();
@@ -62,7 +86,11 @@ impl Taps {
                 };
                 pass_on(&pending);
                 if ended {
-                    self.open.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&tap.key);
+                    self.open
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .taps
+                        .remove(&tap.key);
                     self.idle.notify_all();
                 }
             }
@@ -85,13 +113,20 @@ impl Tap {
     pub fn open(reader: PipeReader) -> io::Result<Arc<Self>> {
         let taps = taps()?;
         let mut open = taps.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.0 += 1;
-        let key = open.0;
+        open.last_key += 1;
+        let key = open.last_key;
         taps.reactor.register(key, reader.source())?;
         taps.reactor.arm(key, reader.source(), Interest::Readable)?;
-        let state = TapState { reader: Some(reader), tail: Vec::new(), pending: Vec::new() };
-        let tap = Arc::new(Self { key, state: Mutex::new(state) });
-        open.1.insert(key, Arc::clone(&tap));
+        let state = TapState {
+            reader: Some(reader),
+            tail: Vec::new(),
+            pending: Vec::new(),
+        };
+        let tap = Arc::new(Self {
+            key,
+            state: Mutex::new(state),
+        });
+        open.taps.insert(key, Arc::clone(&tap));
         Ok(tap)
     }
 
@@ -161,9 +196,15 @@ pub fn flush(limit: Duration) {
     let Ok(taps) = taps() else { return };
     let deadline = Instant::now() + limit;
     let mut open = taps.open.lock().unwrap_or_else(PoisonError::into_inner);
-    while open.1.values().any(|tap| tap.lock().reader.is_none()) {
-        let Some(left) = deadline.checked_duration_since(Instant::now()) else { return };
+    while open.taps.values().any(|tap| tap.lock().reader.is_none()) {
+        let Some(left) = deadline.checked_duration_since(Instant::now()) else {
+            return;
+        };
         taps.reactor.notify();
-        open = taps.idle.wait_timeout(open, left).unwrap_or_else(PoisonError::into_inner).0;
+        open = taps
+            .idle
+            .wait_timeout(open, left)
+            .unwrap_or_else(PoisonError::into_inner)
+            .0;
     }
 }

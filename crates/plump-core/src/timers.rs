@@ -83,10 +83,18 @@ mod tests {
     fn settled_calls_do_not_pile_up() {
         let mut timers = Timers::default();
         for call in 0..100_000 {
-            timers.add(Instant::now() + Duration::from_secs(1000), Timer::Call(call));
+            timers.add(
+                Instant::now() + Duration::from_secs(1000),
+                Timer::Call(call),
+            );
             timers.sweep(|timer| timer == Timer::Call(7));
         }
         assert!(timers.heap.len() <= 1024);
-        assert!(timers.heap.iter().any(|Reverse((_, timer))| *timer == Timer::Call(7)));
+        assert!(
+            timers
+                .heap
+                .iter()
+                .any(|Reverse((_, timer))| *timer == Timer::Call(7))
+        );
     }
 }

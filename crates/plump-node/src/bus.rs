@@ -25,8 +25,11 @@ pub fn bus_close(queue: u32) -> Result<()> {
 /// Its counts, as JSON.
 #[napi]
 pub fn bus_stats(queue: u32) -> Result<String> {
-    let (published, received, dropped) = require(|session| session.core.queue_counts(queue))?.unwrap_or_default();
-    Ok(format!(r#"{{"published":{published},"received":{received},"dropped":{dropped}}}"#))
+    let (published, received, dropped) =
+        require(|session| session.core.queue_counts(queue))?.unwrap_or_default();
+    Ok(format!(
+        r#"{{"published":{published},"received":{received},"dropped":{dropped}}}"#
+    ))
 }
 
 /// Whether another process could publish.

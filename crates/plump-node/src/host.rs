@@ -1,8 +1,8 @@
 //! Pools, from JavaScript.
 
 use crate::session::{require, thrown};
-use napi::bindgen_prelude::{Error, Result};
 use napi::Status;
+use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
 
 /// What a process that the user starts needs to become a worker.
@@ -47,9 +47,18 @@ pub fn pool_stats(pool: u32) -> Result<String> {
 /// A link for a process that the user starts.
 #[napi]
 pub fn pool_link(pool: u32) -> Result<NativeLink> {
-    let link = require(|session| session.core.open_link(pool))?.map_err(|failure| thrown(&failure))?;
-    let descriptors = link.descriptors.iter().map(|number| number.cast_signed()).collect();
-    Ok(NativeLink { descriptors, value: link.value, link: link.link })
+    let link =
+        require(|session| session.core.open_link(pool))?.map_err(|failure| thrown(&failure))?;
+    let descriptors = link
+        .descriptors
+        .iter()
+        .map(|number| number.cast_signed())
+        .collect();
+    Ok(NativeLink {
+        descriptors,
+        value: link.value,
+        link: link.link,
+    })
 }
 
 /// The process has inherited its ends.

@@ -45,16 +45,22 @@ const STATUS_TIMEOUT: u32 = 0x1_0001;
 const WORD_MAX: u32 = u32::MAX;
 
 /// The functions and their names.
-pub const FUNCTIONS: &[(&str, fn(Env, &[sys::napi_value]) -> Result<sys::napi_value>)] = &[
+pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("submit", |_, _| run(|session| submit(session, &[]))),
-    ("submitWith", |env, arguments| with_segments(env, arguments, submit)),
+    ("submitWith", |env, arguments| {
+        with_segments(env, arguments, submit)
+    }),
     ("wait", |_, _| run(wait)),
     ("drain", |_, _| run(drain)),
     ("answer", |_, _| run(|session| answer(session, &[]))),
-    ("answerWith", |env, arguments| with_segments(env, arguments, answer)),
+    ("answerWith", |env, arguments| {
+        with_segments(env, arguments, answer)
+    }),
     ("flush", |_, _| run(|session| session.core.flush())),
     ("publish", |_, _| run(|session| publish(session, &[]))),
-    ("publishWith", |env, arguments| with_segments(env, arguments, publish)),
+    ("publishWith", |env, arguments| {
+        with_segments(env, arguments, publish)
+    }),
     ("take", |_, _| run(take)),
     ("poll", |_, _| run(poll)),
     ("takeLarge", take_large),
@@ -77,19 +83,32 @@ pub fn function(env: Env, name: &str, hot: Hot) -> Result<Unknown<'static>> {
         )
     };
     if status != sys::Status::napi_ok {
-        return Err(Error::new(Status::from(status), "a function could not be made"));
+        return Err(Error::new(
+            Status::from(status),
+            "a function could not be made",
+        ));
     }
     // SAFETY: a value that was just made in this environment, used at once.
     Ok(unsafe { Unknown::from_raw_unchecked(env.raw(), made) })
 }
 
-unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_info) -> sys::napi_value {
+unsafe extern "C" fn trampoline(
+    env: sys::napi_env,
+    info: sys::napi_callback_info,
+) -> sys::napi_value {
     let mut arguments = [ptr::null_mut(); 1];
     let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: `info` is valid during this call; there is room for `count` arguments.
     let status = unsafe {
-        sys::napi_get_cb_info(env, info, &raw mut count, arguments.as_mut_ptr(), ptr::null_mut(), &raw mut data)
+        sys::napi_get_cb_info(
+            env,
+            info,
+            &raw mut count,
+            arguments.as_mut_ptr(),
+            ptr::null_mut(),
+            &raw mut data,
+        )
     };
     if status != sys::Status::napi_ok || data.is_null() {
         return ptr::null_mut();
@@ -101,7 +120,10 @@ unsafe extern "C" fn trampoline(env: sys::napi_env, info: sys::napi_callback_inf
         Ok(Ok(value)) => value,
         Ok(Err(error)) => throw(env, &error.reason),
         // The host must never crash: a defect of ours becomes an error of that call.
-        Err(_) => throw(env, "plump-ipc has met a defect of its own; please report it"),
+        Err(_) => throw(
+            env,
+            "plump-ipc has met a defect of its own; please report it",
+        ),
     }
 }
 
@@ -126,18 +148,30 @@ fn with_segments(
     let array = arguments.first().copied().unwrap_or(ptr::null_mut());
     let mut length = 0;
     // SAFETY: a value of this call; anything but an array is refused by its status.
-    if unsafe { sys::napi_get_array_length(env.raw(), array, &raw mut length) } != sys::Status::napi_ok {
-        return Err(Error::new(Status::ArrayExpected, "segments must be an array"));
+    if unsafe { sys::napi_get_array_length(env.raw(), array, &raw mut length) }
+        != sys::Status::napi_ok
+    {
+        return Err(Error::new(
+            Status::ArrayExpected,
+            "segments must be an array",
+        ));
     }
     let mut segments: Vec<Uint8Array> = Vec::with_capacity(length as usize);
     for index in 0..length {
         let mut element = ptr::null_mut();
         // SAFETY: the index is below the length.
-        if unsafe { sys::napi_get_element(env.raw(), array, index, &raw mut element) } != sys::Status::napi_ok {
-            return Err(Error::new(Status::GenericFailure, "a segment can't be read"));
+        if unsafe { sys::napi_get_element(env.raw(), array, index, &raw mut element) }
+            != sys::Status::napi_ok
+        {
+            return Err(Error::new(
+                Status::GenericFailure,
+                "a segment can't be read",
+            ));
         }
         // SAFETY: a value of this call; anything but a Uint8Array is refused.
-        segments.push(unsafe { napi::bindgen_prelude::FromNapiValue::from_napi_value(env.raw(), element) }?);
+        segments.push(unsafe {
+            napi::bindgen_prelude::FromNapiValue::from_napi_value(env.raw(), element)
+        }?);
     }
     let parts: Vec<&[u8]> = segments.iter().map(AsRef::as_ref).collect();
     run(|session| work(session, &parts))
@@ -246,19 +280,26 @@ fn answer(session: &mut Session, segments: &[&[u8]]) {
             AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
         }
     };
-    let call = u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW));
+    let call =
+        u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW));
     let hold = session.word(word::HOLD) == 1;
     if segments.is_empty() {
         let length = (session.word(word::LENGTH) as usize).min(session.outgoing.len());
-        session.core.answer(call, kind, run_us, hold, &[&session.outgoing[..length]]);
+        session
+            .core
+            .answer(call, kind, run_us, hold, &[&session.outgoing[..length]]);
     } else {
-        session.core.answer(call, kind, run_us, hold, &session.parts(segments));
+        session
+            .core
+            .answer(call, kind, run_us, hold, &session.parts(segments));
     }
     session.set(word::STATUS, 0);
 }
 
 fn publish(session: &mut Session, segments: &[&[u8]]) {
-    let outcome = session.core.publish(session.word(word::QUEUE), &session.parts(segments));
+    let outcome = session
+        .core
+        .publish(session.word(word::QUEUE), &session.parts(segments));
     session.set_status(outcome);
 }
 
@@ -277,7 +318,9 @@ fn take(session: &mut Session) {
 }
 
 fn poll(session: &mut Session) {
-    let outcome = session.core.poll_event(session.word(word::QUEUE), wait_of(session));
+    let outcome = session
+        .core
+        .poll_event(session.word(word::QUEUE), wait_of(session));
     set_wait_outcome(session, outcome);
 }
 
@@ -286,14 +329,19 @@ unsafe extern "C" fn free_large(_env: sys::napi_env, _data: *mut c_void, hint: *
     drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
 }
 
-/// Gives the bytes of a large entry an ArrayBuffer of their own: without a copy where the runtime allows memory that it
+/// Gives the bytes of a large entry an `ArrayBuffer` of their own: without a copy where the runtime allows memory that it
 /// did not make.
 fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
     let mut token = 0;
     let argument = arguments.first().copied().unwrap_or(ptr::null_mut());
     // SAFETY: a value of this call; anything but a number is refused by its status.
-    if unsafe { sys::napi_get_value_uint32(env.raw(), argument, &raw mut token) } != sys::Status::napi_ok {
-        return Err(Error::new(Status::NumberExpected, "a token must be a number"));
+    if unsafe { sys::napi_get_value_uint32(env.raw(), argument, &raw mut token) }
+        != sys::Status::napi_ok
+    {
+        return Err(Error::new(
+            Status::NumberExpected,
+            "a token must be a number",
+        ));
     }
     let bytes = session::require(|session| session.core.take_large(token))?
         .ok_or_else(|| Error::new(Status::InvalidArg, "no such token"))?;
@@ -319,9 +367,14 @@ fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value
     let bytes = unsafe { Box::from_raw(hint) };
     let mut copy = ptr::null_mut();
     // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
-    let status = unsafe { sys::napi_create_arraybuffer(env.raw(), bytes.len(), &raw mut copy, &raw mut made) };
+    let status = unsafe {
+        sys::napi_create_arraybuffer(env.raw(), bytes.len(), &raw mut copy, &raw mut made)
+    };
     if status != sys::Status::napi_ok {
-        return Err(Error::new(Status::from(status), "no memory for a large payload"));
+        return Err(Error::new(
+            Status::from(status),
+            "no memory for a large payload",
+        ));
     }
     // SAFETY: both are valid for that length and do not overlap.
     unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len()) };

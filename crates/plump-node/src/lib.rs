@@ -1,5 +1,13 @@
 //! The Node extension of plump-ipc: glue between the core and JavaScript, no decisions. `src/native.ts` has the
 //! contract. The hot path is made of raw functions without arguments; everything else is napi-rs.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "napi-rs converts arguments into values of their own; there is nothing to borrow from"
+)]
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "the contract, errors included, is src/native.ts"
+)]
 
 mod bus;
 mod host;

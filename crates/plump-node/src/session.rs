@@ -2,7 +2,7 @@
 //! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
 
 use crate::wake::Wake;
-use napi::bindgen_prelude::{Error, Result, Uint32Array, Uint8Array};
+use napi::bindgen_prelude::{Error, Result, Uint8Array, Uint32Array};
 use napi::{Env, Status};
 use napi_derive::napi;
 use plump_core::environment::Environment;
@@ -41,8 +41,12 @@ pub fn require<R>(work: impl FnOnce(&mut Session) -> R) -> Result<R> {
 
 /// A failure of the core as a JavaScript error, `code: message`.
 pub fn thrown(failure: &Failure) -> Error {
-    let code = plump_core::errors::ErrorKind::from_number(failure.kind).map_or("ERR_PLUMP", |kind| kind.code());
-    Error::new(Status::GenericFailure, format!("{code}: {}", failure.message))
+    let code = plump_core::errors::ErrorKind::from_number(failure.kind)
+        .map_or("ERR_PLUMP", |kind| kind.code());
+    Error::new(
+        Status::GenericFailure,
+        format!("{code}: {}", failure.message),
+    )
 }
 
 /// Opens this environment.
@@ -58,8 +62,21 @@ pub fn open(
     let wake = Wake::new(env, &wake)?;
     let rung = Arc::clone(&wake);
     let core = Environment::start(Box::new(move || rung.ring()), looks_up.unwrap_or(true))
-        .map_err(|error| Error::new(Status::GenericFailure, format!("ERR_PLUMP_SPAWN_FAILED: {error}")))?;
-    SESSION.with(|session| session.replace(Some(Session { core, words, incoming, outgoing, wake })));
+        .map_err(|error| {
+            Error::new(
+                Status::GenericFailure,
+                format!("ERR_PLUMP_SPAWN_FAILED: {error}"),
+            )
+        })?;
+    SESSION.with(|session| {
+        session.replace(Some(Session {
+            core,
+            words,
+            incoming,
+            outgoing,
+            wake,
+        }))
+    });
     // Hooks run in the reverse order of their making: this one before the threadsafe function is torn down.
     env.add_env_cleanup_hook((), |()| close())?;
     Ok(())
@@ -71,7 +88,13 @@ fn close() {
         session.wake.silence();
         // The arrays belong to an environment that is going away: their memory goes with it, a reference to it can't be
         // given back any more.
-        let Session { core, words, incoming, outgoing, wake: _ } = session;
+        let Session {
+            core,
+            words,
+            incoming,
+            outgoing,
+            wake: _,
+        } = session;
         drop(core);
         std::mem::forget((words, incoming, outgoing));
     }

@@ -43,7 +43,12 @@ impl Wake {
         let mut name = ptr::null_mut();
         // SAFETY: the text is valid for the length given.
         let status = unsafe {
-            sys::napi_create_string_utf8(env.raw(), NAME.as_ptr().cast::<c_char>(), NAME.len().cast_signed(), &raw mut name)
+            sys::napi_create_string_utf8(
+                env.raw(),
+                NAME.as_ptr().cast::<c_char>(),
+                NAME.len().cast_signed(),
+                &raw mut name,
+            )
         };
         check(status)?;
         let mut function = ptr::null_mut();
@@ -66,7 +71,9 @@ impl Wake {
         check(status)?;
         // SAFETY: made above, on this thread.
         check(unsafe { sys::napi_unref_threadsafe_function(env.raw(), function) })?;
-        Ok(std::sync::Arc::new(Self { function: Mutex::new(Some(Handle(function))) }))
+        Ok(std::sync::Arc::new(Self {
+            function: Mutex::new(Some(Handle(function))),
+        }))
     }
 
     /// Wakes the event loop. Called from any thread.
@@ -101,7 +108,10 @@ impl Wake {
 
     /// The environment ends: nobody calls any more. The function itself goes with the environment.
     pub fn silence(&self) {
-        self.function.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.function
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
     }
 }
 
@@ -109,6 +119,9 @@ fn check(status: sys::napi_status) -> Result<()> {
     if status == sys::Status::napi_ok {
         Ok(())
     } else {
-        Err(Error::new(Status::from(status), "the event loop can't be woken"))
+        Err(Error::new(
+            Status::from(status),
+            "the event loop can't be woken",
+        ))
     }
 }

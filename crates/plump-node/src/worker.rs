@@ -7,7 +7,8 @@ use napi_derive::napi;
 /// Opens the link and waits for the host's welcome.
 #[napi]
 pub fn link_open(value: String, version: String) -> Result<String> {
-    require(|session| session.core.open_uplink(&value, &version))?.map_err(|failure| thrown(&failure))
+    require(|session| session.core.open_uplink(&value, &version))?
+        .map_err(|failure| thrown(&failure))
 }
 
 /// The module is loaded.
@@ -45,6 +46,8 @@ pub fn link_end() -> Result<()> {
 
 /// The bytes of an error, as far as one may be told.
 fn cause(session: &Session, length: u32) -> &[u8] {
-    let length = (length as usize).min(session.outgoing.len()).min(plump_core::limits::MAX_CAUSE_BYTES);
+    let length = (length as usize)
+        .min(session.outgoing.len())
+        .min(plump_core::limits::MAX_CAUSE_BYTES);
     &session.outgoing[..length]
 }

@@ -63,7 +63,9 @@ impl Channel for RingInReactor {
     fn fired(&mut self, _writable: bool) {
         self.ring.io_bell().clear();
         // Can't fail for a source that is registered; if it does, the next sleep finds the bytes.
-        let _ = self.reactor.arm(self.key, self.ring.io_bell().source(), Interest::Readable);
+        let _ = self
+            .reactor
+            .arm(self.key, self.ring.io_bell().source(), Interest::Readable);
     }
 
     fn peer_gone(&mut self) {
