@@ -28,7 +28,10 @@ export async function publishFor(ms, publish) {
   return sequence
 }
 
-/** Counts the events that the host sends to this worker, between the first and the last. */
+/**
+ * Counts the events that the host sends to this worker, between the first and the last. A report
+ * begins the next count; sequence numbers go on, as any single event may be dropped.
+ */
 export function counter() {
   let count = 0
   let disorder = 0
@@ -37,21 +40,17 @@ export function counter() {
   let latest = 0
   return {
     receive(received) {
-      if (received === null || typeof received !== 'object') return
-      if (received.kind === 'start') {
-        count = 0
-        disorder = 0
-        last = -1
-        return
-      }
-      if (received.kind !== 'tick') return
+      if (received === null || typeof received !== 'object' || received.kind !== 'tick') return
       if (received.sequence <= last) disorder++
       last = received.sequence
       latest = performance.now()
       if (count++ === 0) first = latest
     },
     report() {
-      return { count, disorder, ms: latest - first, pid: process.pid }
+      const report = { count, disorder, ms: latest - first, pid: process.pid }
+      count = 0
+      disorder = 0
+      return report
     },
   }
 }

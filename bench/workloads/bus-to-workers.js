@@ -22,10 +22,10 @@ export default {
   async run({ seconds, start, case: { workers } }) {
     const session = await start({ bus: true, workers })
     await sleep(SUBSCRIBE_MS)
+    let sequence = 0
     const round = async (ms) => {
-      await session.publish({ kind: 'start' })
+      const before = sequence
       const end = performance.now() + ms
-      let sequence = 0
       while (performance.now() < end) {
         for (let index = 0; index < CHUNK; index++) {
           const taken = session.publish(event(sequence++))
@@ -36,7 +36,7 @@ export default {
       await session.publish({ kind: 'end' })
       // ZeroMQ's events and calls are different sockets: let the events arrive first.
       await sleep(SUBSCRIBE_MS)
-      return { published: sequence, reports: await session.reports() }
+      return { published: sequence - before, reports: await session.reports() }
     }
     await round(seconds * 200)
     const { published, reports } = await round(seconds * 1000)

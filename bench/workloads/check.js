@@ -125,7 +125,6 @@ async function checkEventsToHost(start, stop, done) {
 async function checkEventsToWorkers(start, done) {
   const session = await start({ bus: true, workers: 2 })
   await sleep(500)
-  await session.publish({ kind: 'start' })
   for (let sequence = 0; sequence < 100; sequence++) {
     await session.publish({ sequence, kind: 'tick', progress: 1 })
   }
