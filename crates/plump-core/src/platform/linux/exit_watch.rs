@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use polling::{PollMode, Poller};
 
+use crate::platform::Event;
 use crate::platform::unix::{Child, ExitReports};
 
 #[derive(Debug)]
@@ -46,5 +47,15 @@ impl ExitWatch {
             Some(pidfd) => drop(poller.delete(pidfd)),
             None => reports.forget(child.raw_pid()),
         }
+    }
+
+    /// Turns a report of the poller into one of the reactor: a pidfd is a source as any other.
+    #[allow(clippy::unnecessary_wraps)] // macOS drops some
+    pub(in crate::platform) fn translate(&self, event: &polling::Event) -> Option<Event> {
+        Some(Event {
+            key: event.key,
+            readable: event.readable,
+            writable: event.writable,
+        })
     }
 }

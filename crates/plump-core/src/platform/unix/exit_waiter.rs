@@ -115,7 +115,7 @@ impl ExitReports {
 
 /// Returns when the child has exited (or is no child of this process any more); it stays unreaped, so its id cannot
 /// be given to another process while somebody may still send it a signal.
-fn wait_without_reaping(pid: libc::pid_t) {
+pub(in crate::platform) fn wait_without_reaping(pid: libc::pid_t) {
     let Ok(id) = libc::id_t::try_from(pid) else {
         return;
     };

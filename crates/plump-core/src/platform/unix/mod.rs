@@ -26,8 +26,12 @@ pub use signal::signal_name;
 pub use spawn::spawn;
 
 pub(super) use exit_waiter::ExitReports;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use exit_waiter::wait_without_reaping;
 pub(super) use file_actions::FileActions;
 pub(super) use inherited::{adopt, set_nonblocking};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use pipe_bell::PipeBell;
+pub use pipe_bell::PipeBell;
 pub(super) use poll::{poll_readable, poll_readable_any};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use reactor::{KEYS, lock};

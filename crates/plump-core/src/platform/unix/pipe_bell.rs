@@ -176,7 +176,7 @@ fn receive(socket: &UnixDatagram) -> io::Result<[OwnedFd; DESCRIPTORS]> {
     let about = unsafe { ptr::read(header) };
     // SAFETY: CMSG_LEN only computes.
     let length = unsafe { libc::CMSG_LEN(payload_bytes()) };
-    if about.cmsg_type != libc::SCM_RIGHTS || about.cmsg_len as u64 != u64::from(length) {
+    if about.cmsg_type != libc::SCM_RIGHTS || about.cmsg_len != length as _ {
         return Err(not_a_bell());
     }
     // SAFETY: the data of the header follows it inside `ancillary`.

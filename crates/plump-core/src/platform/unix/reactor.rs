@@ -61,6 +61,9 @@ struct Registered {
     added: bool,
 }
 
+/// Keys of users lie below; the rest is for the reactor's own sources.
+pub(in crate::platform) const KEYS: usize = usize::MAX / 2 + 1;
+
 /// How many reports one `wait` takes at most; the rest comes with the next.
 const REPORTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 
@@ -82,15 +85,15 @@ impl Reactor {
         })
     }
 
-    /// Registers a source under a key (not `usize::MAX`); silent until it is armed.
+    /// Registers a source under a key (below half of `usize`'s range); silent until it is armed.
     ///
     /// # Errors
-    /// `InvalidInput` for the key `usize::MAX`, `AlreadyExists` for a source that is registered.
+    /// `InvalidInput` for a key that large, `AlreadyExists` for a source that is registered.
     pub fn register(&self, key: usize, source: Source) -> io::Result<()> {
-        if key == usize::MAX {
+        if key >= KEYS {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the last key belongs to the reactor itself",
+                "the upper half of all keys belongs to the reactor itself",
             ));
         }
         let mut registered = lock(&self.registered);
@@ -176,17 +179,14 @@ impl Reactor {
         harvest.0.clear();
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         self.poller.wait(&mut harvest.0, timeout)?;
-        events.extend(harvest.0.iter().map(|event| Event {
-            key: event.key,
-            readable: event.readable,
-            writable: event.writable,
-        }));
+        let reports = harvest.0.iter();
+        events.extend(reports.filter_map(|event| self.exit_watch.translate(&event)));
         self.exits.take(events);
         Ok(())
     }
 }
 
 /// No lock here is held while foreign code runs, so what it guards is whole even after a panic.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::platform) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

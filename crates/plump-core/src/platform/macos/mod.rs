@@ -1,0 +1,21 @@
+//! What macOS has of its own.
+
+mod bell;
+mod close_from;
+mod exit_watch;
+mod measure;
+mod parent;
+mod pipe_size;
+mod process_handle;
+mod quiet_writes;
+
+pub use super::unix::{exit_now, ignore_interrupt, parent_id, signal_name};
+pub use bell::{Bell, wait_any};
+pub use measure::{available_cpus, cpu_time, current_cpu, resident_bytes};
+pub use parent::adopt_parent;
+
+pub(super) use close_from::{EXTRA_SPAWN_FLAGS, close_everything_from};
+pub(super) use exit_watch::ExitWatch;
+pub(super) use pipe_size::enlarge;
+pub(super) use process_handle::ProcessHandle;
+pub(super) use quiet_writes::QuietWrites;
