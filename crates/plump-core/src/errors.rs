@@ -1,5 +1,5 @@
 //! Every error of plump-ipc, once. The TypeScript union, the classes' table and `docs/errors.md` are
-//! generated from this list (`cargo run -p plump-core --example lists`).
+//! generated from this list (`cargo run -p plump-core --bin lists`).
 
 /// The class with which an error reaches the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Prints what is generated from the core's lists: `cargo run -p plump-core --example lists -- NAME`, with NAME one of
+//! Prints what is generated from the core's lists: `cargo run -p plump-core --bin lists -- NAME`, with NAME one of
 //! `codes-ts` (src/generated/codes.ts), `limits-ts` (src/generated/limits.ts), `errors-md` (docs/errors.md).
 
 use std::fmt::Write as _;
