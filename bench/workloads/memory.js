@@ -1,5 +1,5 @@
 import { expect, sleep } from '../frame/loops.js'
-import { pssMiB } from '../frame/memory.js'
+import { collectGarbage, pssMiB } from '../frame/memory.js'
 
 const CALLS = 1000
 const REST_MS = 500
@@ -22,7 +22,7 @@ export default {
     for (let index = 0; index < CALLS; index++) await invokeFirst('add', index, 2)
     const rest = async () => {
       await sleep(REST_MS)
-      globalThis.gc?.()
+      collectGarbage()
     }
     await rest()
     const { pid: firstPid } = await invokeFirst('identity')
@@ -43,12 +43,12 @@ export default {
 
 /** For a peer that keeps one worker per process: what the host loads for it is counted too. */
 async function onlyWorker(start) {
-  globalThis.gc?.()
+  collectGarbage()
   const before = pssMiB(process.pid)
   const { call } = await start()
   for (let index = 0; index < CALLS; index++) expect(call('add', index, 2), index + 2)
   await sleep(REST_MS)
-  globalThis.gc?.()
+  collectGarbage()
   const after = pssMiB(process.pid)
   return { pss: after - before, workerPss: 0, hostPss: after }
 }
