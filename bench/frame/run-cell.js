@@ -30,6 +30,8 @@ export async function runCell({ peer, workload, case: name, seconds, seed, limit
     // alone makes each of them start 20 ms later.
     const env = { ...process.env }
     for (const name of Object.keys(env)) if (name.startsWith('NODE_')) delete env[name]
+    // Sockets of the peers lie in the cell's own folder, so that none outlives a killed cell.
+    env.TMPDIR = folder
     const command = [process.execPath, CELL]
     if (HAS_TIMEOUT) {
       command.unshift('timeout', '--signal=KILL', String(limitSeconds + SECOND_WATCHDOG_SECONDS))
