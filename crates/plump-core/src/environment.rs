@@ -120,6 +120,8 @@ pub(crate) struct State {
     io_wakes_at: Option<Instant>,
     /// Ports hold bytes that were kept back.
     pub unflushed: bool,
+    /// A channel had more than one turn takes, and nobody has been told to ring for the rest.
+    left_over: bool,
     /// Pings of the host that are to be answered.
     pub pongs: Vec<u32>,
     pub ending: bool,
@@ -248,6 +250,7 @@ impl Environment {
                 notified: false,
                 io_wakes_at: None,
                 unflushed: false,
+                left_over: false,
                 pongs: Vec::new(),
                 ending: false,
             }),
@@ -639,15 +642,26 @@ impl State {
     /// The I/O thread is on duty from now on. Whether JavaScript is to be woken is for the caller to say.
     pub fn go_to_sleep(&mut self) {
         self.watching = false;
-        for _ in 0..ROUNDS_PER_TURN {
-            if self.sleep_channels(Sleeper::IoThread) {
-                return;
-            }
+        self.fall_asleep();
+    }
+
+    /// Takes in what the channels hold until all of them ring for the next byte, or for one turn; what is left then is
+    /// for the I/O thread's next one.
+    fn fall_asleep(&mut self) {
+        let who = self.sleeper();
+        self.left_over = !(0..ROUNDS_PER_TURN).any(|_| self.sleep_channels(who));
+        if self.left_over {
+            self.notify_io();
         }
-        for worker in self.workers.iter_mut().flatten() {
-            worker.pump_again = true;
+    }
+
+    /// Who sleeps while nobody watches.
+    fn sleeper(&self) -> Sleeper {
+        if self.caller_sleeps {
+            Sleeper::Caller
+        } else {
+            Sleeper::IoThread
         }
-        self.notify_io();
     }
 
     /// Tells every channel that `who` sleeps; `false` when one had bytes, which have been taken in.
@@ -819,11 +833,7 @@ impl State {
 
     /// Takes in a worker's bytes on behalf of a sleeper, and goes on sleeping for it.
     fn pump_worker_asleep(&mut self, slot: usize) {
-        let who = if self.caller_sleeps {
-            Sleeper::Caller
-        } else {
-            Sleeper::IoThread
-        };
+        let who = self.sleeper();
         for _ in 0..ROUNDS_PER_TURN {
             self.pump_worker(slot);
             let Some(port) = self
@@ -836,9 +846,7 @@ impl State {
                 return;
             }
         }
-        if let Some(worker) = self.worker_mut(slot) {
-            worker.pump_again = true;
-        }
+        self.left_over = true;
         self.notify_io();
     }
 
@@ -852,17 +860,14 @@ impl State {
                 return;
             }
         }
+        self.left_over = true;
+        self.notify_io();
     }
 
-    /// Workers that had more to say than one turn takes.
+    /// Those that had more to say than one turn takes.
     fn pump_left_over(&mut self) {
-        for slot in 0..self.workers.len() {
-            if self.workers[slot]
-                .as_mut()
-                .is_some_and(|worker| std::mem::take(&mut worker.pump_again))
-            {
-                self.pump_worker_asleep(slot);
-            }
+        if std::mem::take(&mut self.left_over) && !self.watching {
+            self.fall_asleep();
         }
     }
 

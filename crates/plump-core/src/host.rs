@@ -136,7 +136,6 @@ pub(crate) struct Worker {
     born: Instant,
     heartbeat_set: bool,
     pinged: Option<(u32, Instant)>,
-    pub pump_again: bool,
     /// Ends for a process that the user starts, until it has inherited them.
     ends: Vec<InheritedEnd>,
 }
@@ -389,7 +388,6 @@ impl State {
             born: Instant::now(),
             heartbeat_set: false,
             pinged: None,
-            pump_again: false,
             ends: Vec::new(),
         }));
         if ours {

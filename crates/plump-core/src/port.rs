@@ -1,7 +1,7 @@
 //! One end of a channel with frames on it: cuts the incoming bytes into frames, puts long payloads together, cuts long
 //! payloads apart, and keeps what the channel does not take yet.
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelKind};
 use crate::frame::{FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES};
 use crate::limits::MAX_PARTIAL_PAYLOADS;
 use std::collections::VecDeque;
@@ -161,8 +161,9 @@ impl Port {
             self.end += read;
             seen += read;
             self.cut(&mut sink)?;
-            // A read that did not fill the buffer has emptied the channel: do not pay for one more to hear so.
-            if read < room {
+            // A read that did not fill the buffer has emptied the pipe: do not pay for one more to hear so. A ring also
+            // ends a read where it begins anew.
+            if read < room && self.channel.kind() == ChannelKind::Pipe {
                 return Ok(false);
             }
             if seen >= budget {
