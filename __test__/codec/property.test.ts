@@ -1,5 +1,5 @@
 import test from 'ava'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { encoderCounts } from '../../src/codec/structured.js'
 import { roundTrip } from './round-trip.js'
 import { difference } from './same-graph.js'

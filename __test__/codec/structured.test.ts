@@ -564,9 +564,11 @@ const refused: [name: string, value: () => unknown][] = [
   [
     'arguments',
     () =>
-      (function (..._: unknown[]) {
-        return arguments
-      })(1, 2),
+      (
+        function () {
+          return arguments
+        } as (...values: number[]) => unknown
+      )(1, 2),
   ],
   [
     'no arguments',
@@ -802,7 +804,7 @@ test('nothing of a message stays alive in the encoder', async (t) => {
     encoded(sent)
     return new WeakRef(sent)
   })
-  for (let i = 0; i < 20 && refs.some((ref) => ref.deref() !== undefined); i++) {
+  for (let i = 0; i < 200 && refs.some((ref) => ref.deref() !== undefined); i++) {
     await new Promise((resolve) => setImmediate(resolve))
     gc()
   }

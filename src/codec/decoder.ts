@@ -532,8 +532,7 @@ function readError(): Error {
   const message = (parts & ERROR_MESSAGE) === 0 ? undefined : readString()
   const stack = (parts & ERROR_STACK) === 0 ? undefined : readString()
   const error = referable(withoutFrames(() => new constructor(message)))
-  // Assigned, not defined: where `stack` is an accessor this goes through it.
-  error.stack = stack as string
+  setStack(error, stack)
   if ((parts & ERROR_CAUSE) !== 0) {
     enter()
     Object.defineProperty(error, 'cause', {
@@ -553,13 +552,22 @@ function readDomException(): DOMException {
   const name = readString()
   const stack = (parts & ERROR_STACK) === 0 ? undefined : readString()
   const error = referable(withoutFrames(() => new DOMException(message, name)))
-  Object.defineProperty(error, 'stack', {
-    value: stack,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  })
+  setStack(error, stack)
   return error
+}
+
+/** Assigned, not defined, if it is there: where the own `stack` is an accessor this goes through it. */
+export function setStack(error: Error, stack: string | undefined): void {
+  if (Object.hasOwn(error, 'stack')) {
+    error.stack = stack as string
+  } else {
+    Object.defineProperty(error, 'stack', {
+      value: stack,
+      writable: true,
+      enumerable: false,
+      configurable: true,
+    })
+  }
 }
 
 /** An error made here has its stack from elsewhere; collecting one costs more than all the rest. */

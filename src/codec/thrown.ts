@@ -3,7 +3,7 @@
 
 import { types } from 'node:util'
 import { errorClasses, PlumpSerializationError } from '../errors.js'
-import { decodeStructured, withoutFrames } from './decoder.js'
+import { decodeStructured, setStack, withoutFrames } from './decoder.js'
 import { DEFAULT_CODEC_LIMITS, type CodecLimits } from './limits.js'
 import { Outgoing } from './outgoing.js'
 import type { PayloadCodec } from './codec.js'
@@ -374,7 +374,7 @@ function make({ type, name, message }: Described): Error {
 }
 
 function complete(error: Error, described: Described, errors: readonly Error[]): void {
-  const { type, name, stack, links, errors: members, properties } = described
+  const { name, stack, links, errors: members, properties } = described
   const follow = ([kind, target]: Link): unknown => {
     if (kind === 1) return target
     const linked = typeof target === 'number' ? errors[target] : undefined
@@ -382,9 +382,7 @@ function complete(error: Error, described: Described, errors: readonly Error[]):
     return linked
   }
   if (error.name !== name) hide(error, 'name', name)
-  if (type === 'DOMException') hide(error, 'stack', stack)
-  // Assigned, not defined: where `stack` is an accessor this goes through it.
-  else error.stack = typeof stack === 'string' ? stack : `${name}: ${error.message}`
+  setStack(error, typeof stack === 'string' ? stack : `${name}: ${error.message}`)
   for (const [property, link] of links) hide(error, property, follow(link))
   if (members !== undefined) hide(error, 'errors', members.map(follow))
   for (let i = 0; i < properties.length; i += 2) {
