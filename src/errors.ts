@@ -18,7 +18,7 @@ export class PlumpError extends Error {
   readonly remedy: string
 
   constructor(code: PlumpErrorCode, message = codes[code].summary, options?: ErrorOptions) {
-    super(message, options)
+    super(message, options && causeOf(options))
     this.code = code
     this.remedy = codes[code].remedy
   }
@@ -69,7 +69,7 @@ export class PlumpWorkerError extends PlumpError {
   declare readonly stderr?: string
 
   constructor(code: PlumpErrorCode, message?: string, details: WorkerErrorDetails = {}) {
-    super(code, message, causeOf(details))
+    super(code, message, details)
     keep(this, 'pid', details.pid)
     keep(this, 'exitCode', details.exitCode)
     keep(this, 'signal', details.signal)
@@ -88,7 +88,7 @@ export class PlumpSerializationError extends PlumpError {
     message?: string,
     details: { cause?: unknown; path?: string | undefined } = {},
   ) {
-    super(code, message, causeOf(details))
+    super(code, message, details)
     keep(this, 'path', details.path)
   }
 }
@@ -105,7 +105,7 @@ export class PlumpTimeoutError extends PlumpError {
     message?: string,
     details: { cause?: unknown; timeoutMs?: number | undefined; command?: string | undefined } = {},
   ) {
-    super(code, message, causeOf(details))
+    super(code, message, details)
     keep(this, 'timeoutMs', details.timeoutMs)
     keep(this, 'command', details.command)
   }
@@ -155,7 +155,7 @@ interface Branded {
 }
 
 // `new Error(message, { cause: undefined })` would make an own property that says nothing.
-function causeOf(details: { cause?: unknown }): ErrorOptions | undefined {
+function causeOf(details: ErrorOptions): ErrorOptions | undefined {
   return details.cause === undefined ? undefined : { cause: details.cause }
 }
 

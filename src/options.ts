@@ -215,7 +215,7 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       if (row.or !== undefined && value === row.or) return value
       return Number.isInteger(value) && within(row, value as number) ? value : refuse()
     case 'milliseconds':
-      return Number.isFinite(value) && within(row, value as number)
+      return Number.isFinite(value) && within(row, Math.ceil(value as number))
         ? Math.ceil(value as number)
         : refuse()
     case 'string':

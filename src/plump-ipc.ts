@@ -181,7 +181,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   /** A look at the workers and at what waits for them. */
   stats(): PlumpStats {
     const pool = this.#pool
-    if (pool === undefined) return { workers: [], queued: 0, inFlight: 0 }
+    if (pool === undefined) return NOT_STARTED
+    if (pool.closed) return { ...NOT_STARTED, state: 'closed' }
     return JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
   }
 
@@ -301,19 +302,38 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
 
 /** What `stats()` tells. */
 export interface PlumpStats {
+  readonly state: 'not started' | 'open' | 'closing' | 'terminating' | 'closed'
   readonly workers: readonly WorkerStats[]
-  /** Calls that wait for a worker. */
+  /** Calls that wait for a worker, and their bytes. */
   readonly queued: number
-  /** Calls whose outcome is open, the queued ones included. */
-  readonly inFlight: number
+  readonly queuedBytes: number
+  /** How often watching for an answer paid, and how often it ended in sleep. */
+  readonly spinHits: number
+  readonly spinMisses: number
 }
 
 export interface WorkerStats {
   readonly pid: number
+  /** Where it is in its life: starting, ready, … */
   readonly state: string
+  /** What carries its calls. */
+  readonly channel: 'pipe' | 'ring'
+  readonly uptimeMs: number
+  /** Calls that it has now. */
+  readonly inFlight: number
   /** Calls that it has answered. */
   readonly calls: number
-  readonly channel: 'pipe' | 'ring'
+  /** How many calls may wait in it ahead of those that run. */
+  readonly prefetch: number
+}
+
+const NOT_STARTED: PlumpStats = {
+  state: 'not started',
+  workers: [],
+  queued: 0,
+  queuedBytes: 0,
+  spinHits: 0,
+  spinMisses: 0,
 }
 
 function closed(): PlumpConnectionError {

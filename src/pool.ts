@@ -133,6 +133,11 @@ export class Pool implements CallOwner {
     return this.#closing
   }
 
+  /** Whether every worker is gone and none will come. */
+  get closed(): boolean {
+    return this.#readiness.is === 'closed'
+  }
+
   createLink(): NativeLink {
     try {
       return this.exchange.binding.poolLink(this.id)

@@ -148,19 +148,18 @@ export class Server implements CallTaker {
     began: number,
     result: PromiseLike<unknown>,
   ): void {
-    // Not `result.then(...)`: a thenable of the user's may call back twice, or never return.
-    Promise.resolve(result).then(
-      (value) => {
-        this.#running--
-        this.#result(low, high, value, runUs(numbered, began), this.#exchange.looksSoon)
-        this.#goOn()
-      },
-      (error: unknown) => {
-        this.#running--
-        this.#thrown(low, high, error, runUs(numbered, began), this.#exchange.looksSoon)
-        this.#goOn()
-      },
-    )
+    const fulfilled = (value: unknown): void => {
+      this.#running--
+      this.#result(low, high, value, runUs(numbered, began), this.#exchange.looksSoon)
+      this.#goOn()
+    }
+    const rejected = (error: unknown): void => {
+      this.#running--
+      this.#thrown(low, high, error, runUs(numbered, began), this.#exchange.looksSoon)
+      this.#goOn()
+    }
+    // Not `result.then(...)`: a thenable of the user's may call back twice.
+    void Promise.resolve(result).then(fulfilled, rejected)
   }
 
   /** Begins what waits, after something has finished. */

@@ -1,0 +1,82 @@
+import type { ExecutionContext } from 'ava'
+import { fork } from 'node:child_process'
+import { type AnyCommands, type PlumpIPC, type PlumpOptions, spawn } from '../src/index.js'
+
+/** The kind of channel that this run of the suite is for. */
+export const channel = (process.env['PLUMP_TEST_CHANNEL'] ?? 'auto') as 'auto' | 'pipe' | 'ring'
+
+/** URL of a file in fixtures/. */
+export function fixture(name: string): URL {
+  return new URL(`./fixtures/${name}`, import.meta.url)
+}
+
+/** Options for every instance of the tests. Workers written in JavaScript need no loader, and start faster without. */
+export function options(more: PlumpOptions = {}): PlumpOptions {
+  return { channel, execArgv: [], ...more }
+}
+
+/** Spawns a fixture, with an end when the test ends and a watchdog for the test. */
+export function start<Commands = AnyCommands>(
+  t: ExecutionContext,
+  name: string,
+  more: PlumpOptions = {},
+): PlumpIPC<Commands> {
+  t.timeout(60_000)
+  const instance = spawn<Commands>(fixture(name), options(more))
+  t.teardown(() => instance.close({ graceMs: 0 }))
+  return instance
+}
+
+/** What a program in fixtures/ printed and how it ended. */
+export interface Ran {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a host program in fixtures/ to its end, at most 30 seconds. */
+export async function run(
+  t: ExecutionContext,
+  name: string,
+  args: readonly string[] = [],
+  execArgv: readonly string[] = [],
+): Promise<Ran> {
+  t.timeout(60_000)
+  const child = fork(fixture(name), args, {
+    execArgv: [...execArgv],
+    env: { ...process.env, PLUMP_TEST_CHANNEL: channel },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+  })
+  const watchdog = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.on('data', (data) => (stdout += String(data)))
+  child.stderr?.on('data', (data) => (stderr += String(data)))
+  return new Promise((resolve) => {
+    child.on('close', (code, signal) => {
+      clearTimeout(watchdog)
+      resolve({ code, signal, stdout, stderr })
+    })
+  })
+}
+
+/** Waits until `holds` says so, looking every 10 ms, at most `withinMs`. */
+export async function until(holds: () => boolean, withinMs = 20_000): Promise<boolean> {
+  const end = performance.now() + withinMs
+  while (!holds()) {
+    if (performance.now() > end) return false
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return true
+}
+
+/** Whether a process of that id lives (one that waits to be reaped counts as gone). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
