@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { resolveCodec, type PayloadCodec } from './codec/codec.js'
 import { exchange } from './environment.js'
 import { PlumpConnectionError, PlumpError, PlumpTimeoutError } from './errors.js'
+import { limits } from './generated/limits.js'
 import { type EventTaker, type Exchange, FOREVER } from './exchange.js'
 import { nativeError } from './failure.js'
 import { isOwnLink, type PlumpLink } from './link.js'
@@ -70,7 +71,7 @@ export class PlumpQueue {
   constructor(options?: QueueOptions, opens: 'now' | 'on first use' = 'now') {
     const checked = checkOptions(options, queueOptions, 'PlumpQueue')
     this.name = checked.name ?? 'default'
-    this.#capacity = checked.capacity ?? 1_000
+    this.#capacity = checked.capacity ?? limits.maxMailboxEvents
     this.#codec = resolveCodec(checked.codec ?? 'structured', {
       maxDepth: checked.maxDepth ?? 1_000,
       maxPayloadBytes: checked.maxPayloadBytes ?? 1024 ** 3,

@@ -69,7 +69,7 @@ export interface CloseOptions {
 export interface QueueOptions {
   /** Queues of one name are one bus. Default `'default'`. */
   name?: string
-  /** How many events may wait here; the oldest are dropped above it. Default 1,000. */
+  /** How many events may wait here; the oldest are dropped above it. Default 65,536. */
   capacity?: number
   /** How events become bytes; the same on every side. Default `'structured'`. */
   codec?: CodecOption
@@ -146,7 +146,13 @@ export const closeOptions = [
 
 export const queueOptions = [
   { name: 'name', type: 'string', default: 'default' },
-  { name: 'capacity', type: 'integer', min: 1, max: limits.maxMailboxEvents, default: 1_000 },
+  {
+    name: 'capacity',
+    type: 'integer',
+    min: 1,
+    max: limits.maxMailboxEvents,
+    default: limits.maxMailboxEvents,
+  },
   { name: 'codec', type: 'codec', default: 'structured' },
   ...payload,
   { name: 'onError', type: 'function', default: 'a warning of the process' },
