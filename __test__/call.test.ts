@@ -9,7 +9,7 @@ import { isAlive, start, until } from './start.js'
 
 type CodedError = Error & { code: string; path?: string }
 
-test('any number of calls at once, each answer to its caller', async (t) => {
+test.serial('any number of calls at once, each answer to its caller', async (t) => {
   const math = start(t, 'math.mjs', { workers: 2 })
   const sums: Promise<unknown>[] = []
   for (let i = 0; i < 20_000; i++) {
@@ -20,7 +20,7 @@ test('any number of calls at once, each answer to its caller', async (t) => {
   t.true(got.every((sum, i) => sum === `${i}:${i}`))
 })
 
-test('answers that pile up during a blocking call are not lost', async (t) => {
+test.serial('answers that pile up during a blocking call are not lost', async (t) => {
   const math = start(t, 'math.mjs')
   await math.ready()
   const early = Array.from({ length: 5_000 }, (_, i) => math.acall('add', i, 1))
@@ -31,7 +31,7 @@ test('answers that pile up during a blocking call are not lost', async (t) => {
   )
 })
 
-test('calls of one caller begin in the order in which they were made', async (t) => {
+test.serial('calls of one caller begin in the order in which they were made', async (t) => {
   const worker = start(t, 'concurrent.mjs')
   for (let i = 0; i < 2_000; i++) void worker.acall('order', 'list', i)
   t.deepEqual(
@@ -40,7 +40,7 @@ test('calls of one caller begin in the order in which they were made', async (t)
   )
 })
 
-test('handlers interleave up to the concurrency', async (t) => {
+test.serial('handlers interleave up to the concurrency', async (t) => {
   for (const concurrency of [1, 3, 16]) {
     const worker = start(t, 'concurrent.mjs', { concurrency })
     const most = await Promise.all(Array.from({ length: 40 }, () => worker.acall('overlap', 20)))
@@ -48,7 +48,7 @@ test('handlers interleave up to the concurrency', async (t) => {
   }
 })
 
-test('timers of the host go on while calls are flowing', async (t) => {
+test.serial('timers of the host go on while calls are flowing', async (t) => {
   const math = start(t, 'math.mjs')
   await math.ready()
   let ticks = 0
@@ -61,7 +61,7 @@ test('timers of the host go on while calls are flowing', async (t) => {
 
 // --- errors -------------------------------------------------------------------------------------------------------
 
-test('an error arrives with class, message, cause, own properties and both stacks', async (t) => {
+test.serial('an error arrives with class, message, cause, own properties and both stacks', async (t) => {
   const failing = start(t, 'failing.mjs')
   async function theCaller() {
     await failing.acall('throwsError')
@@ -79,7 +79,7 @@ test('an error arrives with class, message, cause, own properties and both stack
   t.true(stack.indexOf('failing.mjs') < stack.indexOf('theCaller'), 'the worker comes first')
 })
 
-test('the stack of a blocking call has both sides too', (t) => {
+test.serial('the stack of a blocking call has both sides too', (t) => {
   const failing = start(t, 'failing.mjs')
   const theCaller = () => failing.call('throwsError')
   const { stack = '' } = t.throws(theCaller, { instanceOf: TypeError })
@@ -87,7 +87,7 @@ test('the stack of a blocking call has both sides too', (t) => {
   t.true(stack.indexOf('failing.mjs') < stack.indexOf('theCaller'), stack)
 })
 
-test('a class of the worker arrives as its nearest built-in class, with its name', async (t) => {
+test.serial('a class of the worker arrives as its nearest built-in class, with its name', async (t) => {
   const error = await t.throwsAsync(start(t, 'failing.mjs').acall('rejects'), {
     instanceOf: SyntaxError,
     message: 'late',
@@ -96,7 +96,7 @@ test('a class of the worker arrives as its nearest built-in class, with its name
   t.is((error as { line?: number }).line, 12)
 })
 
-test('AggregateError keeps its errors', async (t) => {
+test.serial('AggregateError keeps its errors', async (t) => {
   const error = await t.throwsAsync(start(t, 'failing.mjs').acall('throwsMany'), {
     instanceOf: AggregateError,
   })
@@ -109,7 +109,7 @@ test('AggregateError keeps its errors', async (t) => {
   )
 })
 
-test('a thrown value that is no error arrives as it was', async (t) => {
+test.serial('a thrown value that is no error arrives as it was', async (t) => {
   const failing = start(t, 'failing.mjs')
   for (const value of ['text', 7, null, undefined, { a: [1] }, new Map([[1, 2]])]) {
     const [outcome] = await Promise.allSettled([failing.acall('throwsValue', value)])
@@ -132,7 +132,7 @@ for (const [command, code, path] of [
   ['returnsAsyncGenerator', 'ERR_PLUMP_GENERATOR_RESULT', undefined],
   ['throwsFunction', 'ERR_PLUMP_UNSERIALIZABLE', 'result'],
 ] as const)
-  test(`${command}: that call alone is rejected, and the next one works`, async (t) => {
+  test.serial(`${command}: that call alone is rejected, and the next one works`, async (t) => {
     const failing = start(t, 'failing.mjs')
     const around = [failing.acall('fine'), failing.acall(command), failing.acall('fine')]
     const [before, itself, after] = await Promise.allSettled(around)
@@ -146,7 +146,7 @@ for (const [command, code, path] of [
     t.is(failing.call('fine'), 'fine')
   })
 
-test('arguments that can not be sent reject that call alone and name the path', async (t) => {
+test.serial('arguments that can not be sent reject that call alone and name the path', async (t) => {
   const echo = start(t, 'echo.mjs')
   const getter = {
     get bad(): never {
@@ -170,7 +170,7 @@ test('arguments that can not be sent reject that call alone and name the path', 
   }
 })
 
-test('a getter among the arguments may make a call of its own', async (t) => {
+test.serial('a getter among the arguments may make a call of its own', async (t) => {
   const echo = start(t, 'echo.mjs')
   const nosy = {
     before: 'x'.repeat(5_000),
@@ -188,7 +188,7 @@ test('a getter among the arguments may make a call of its own', async (t) => {
 
 // --- limits -------------------------------------------------------------------------------------------------------
 
-test('256 MiB are valid, both ways', async (t) => {
+test.serial('256 MiB are valid, both ways', async (t) => {
   const echo = start(t, 'echo.mjs')
   const bytes = 256 * 1024 * 1024
   t.is(await echo.acall('size', new Uint8Array(bytes)), bytes)
@@ -197,7 +197,7 @@ test('256 MiB are valid, both ways', async (t) => {
   t.is(made[bytes - 1], 7)
 })
 
-test('payloads above maxPayloadBytes are refused, from both sides, and nothing else is', async (t) => {
+test.serial('payloads above maxPayloadBytes are refused, from both sides, and nothing else is', async (t) => {
   const echo = start(t, 'echo.mjs', { maxPayloadBytes: 100_000 })
   const large = { code: 'ERR_PLUMP_PAYLOAD_TOO_LARGE', instanceOf: PlumpSerializationError }
   await t.throwsAsync(echo.acall('echo', 'x'.repeat(100_001)), large)
@@ -208,7 +208,7 @@ test('payloads above maxPayloadBytes are refused, from both sides, and nothing e
   t.is(((await echo.acall('make', 99_000)) as Uint8Array).length, 99_000)
 })
 
-test('values nested deeper than maxDepth are refused, however deep', async (t) => {
+test.serial('values nested deeper than maxDepth are refused, however deep', async (t) => {
   const echo = start(t, 'echo.mjs', { maxDepth: 10 })
   const nested = (levels: number) => {
     let value: unknown[] = []
@@ -221,7 +221,7 @@ test('values nested deeper than maxDepth are refused, however deep', async (t) =
   t.is(await echo.acall('echo', 1), 1)
 })
 
-test('more calls than maxQueue are refused', async (t) => {
+test.serial('more calls than maxQueue are refused', async (t) => {
   const math = start(t, 'math.mjs', { maxQueue: 50 })
   const calls = Array.from({ length: 500 }, () => math.acall('add', 1, 2))
   const outcomes = await Promise.allSettled(calls)
@@ -233,7 +233,7 @@ test('more calls than maxQueue are refused', async (t) => {
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
-test('a call that takes longer than timeoutMs is rejected, the worker goes on', async (t) => {
+test.serial('a call that takes longer than timeoutMs is rejected, the worker goes on', async (t) => {
   const math = start(t, 'math.mjs')
   await math.ready()
   const slow = math.with({ timeoutMs: 50 })
@@ -246,7 +246,7 @@ test('a call that takes longer than timeoutMs is rejected, the worker goes on', 
   t.is(await math.acall('add', 1, 2), 3)
 })
 
-test('a time limit holds while the worker is deaf, and while calls wait for it', async (t) => {
+test.serial('a time limit holds while the worker is deaf, and while calls wait for it', async (t) => {
   const dying = start(t, 'dying.mjs', { timeoutMs: 200 })
   await dying.ready()
   const spinning = dying.acall('spin')
@@ -255,7 +255,7 @@ test('a time limit holds while the worker is deaf, and while calls wait for it',
   await t.throwsAsync(dying.with({ timeoutMs: 50 }).acall('add', 1, 2), { message: /50 ms/ })
 })
 
-test('timeoutMs counts while the worker starts', async (t) => {
+test.serial('timeoutMs counts while the worker starts', async (t) => {
   const never = start(t, 'never-ready.mjs')
   await t.throwsAsync(never.with({ timeoutMs: 100 }).acall('add'), {
     code: 'ERR_PLUMP_CALL_TIMEOUT',
@@ -265,7 +265,7 @@ test('timeoutMs counts while the worker starts', async (t) => {
 
 // --- death --------------------------------------------------------------------------------------------------------
 
-test('a worker that exits rejects what it had, with what is known; the next call has a fresh one', async (t) => {
+test.serial('a worker that exits rejects what it had, with what is known; the next call has a fresh one', async (t) => {
   const dying = start(t, 'dying.mjs')
   const pid = await dying.acall('pid')
   const calls = [dying.acall('never'), dying.acall('complain', 'last words\n'), dying.acall('exit', 3)]
@@ -285,7 +285,7 @@ test('a worker that exits rejects what it had, with what is known; the next call
   t.not(next, pid)
 })
 
-test('a worker that is killed rejects what it had with the signal, also for a blocked caller', async (t) => {
+test.serial('a worker that is killed rejects what it had with the signal, also for a blocked caller', async (t) => {
   const dying = start(t, 'dying.mjs')
   await dying.ready()
   for (const signal of ['SIGKILL', 'SIGSEGV', 'SIGABRT']) {
@@ -296,7 +296,7 @@ test('a worker that is killed rejects what it had with the signal, also for a bl
   }
 })
 
-test('an uncaught error of a worker is the cause of what it had', async (t) => {
+test.serial('an uncaught error of a worker is the cause of what it had', async (t) => {
   const dying = start(t, 'dying.mjs')
   for (const [command, message] of [
     ['throwLater', 'nobody catches this'],
@@ -308,7 +308,7 @@ test('an uncaught error of a worker is the cause of what it had', async (t) => {
   }
 })
 
-test('a module that throws while loading rejects ready and every call with that cause', async (t) => {
+test.serial('a module that throws while loading rejects ready and every call with that cause', async (t) => {
   const broken = start(t, 'throws-while-loading.mjs')
   const outcomes = await Promise.allSettled([
     broken.ready(),
@@ -327,14 +327,14 @@ test('a module that throws while loading rejects ready and every call with that 
   t.throws(() => broken.call('add', 1, 2), { code: 'ERR_PLUMP_START_FAILED' })
 })
 
-test('a module that is not there rejects with the cause', async (t) => {
+test.serial('a module that is not there rejects with the cause', async (t) => {
   const error = await t.throwsAsync(start(t, 'not-there.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
   t.is((error?.cause as CodedError).code, 'ERR_MODULE_NOT_FOUND')
 })
 
-test('a module that exits or runs dry while loading rejects with the reason', async (t) => {
+test.serial('a module that exits or runs dry while loading rejects with the reason', async (t) => {
   const exits = await t.throwsAsync(start(t, 'exits-while-loading.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
@@ -345,7 +345,7 @@ test('a module that exits or runs dry while loading rejects with the reason', as
   t.regex(String((dry?.cause as Error).message), /never finished loading/)
 })
 
-test('a module that never gets ready is ended after startTimeoutMs', async (t) => {
+test.serial('a module that never gets ready is ended after startTimeoutMs', async (t) => {
   const never = start(t, 'never-ready.mjs', { startTimeoutMs: 1_500 })
   const call = t.throwsAsync(never.acall('add'), { code: 'ERR_PLUMP_START_TIMEOUT' })
   await t.throwsAsync(never.ready(), {
@@ -355,7 +355,7 @@ test('a module that never gets ready is ended after startTimeoutMs', async (t) =
   await call
 })
 
-test('an executable or a folder that is not there rejects with the reason of the system', async (t) => {
+test.serial('an executable or a folder that is not there rejects with the reason of the system', async (t) => {
   await t.throwsAsync(start(t, 'math.mjs', { execPath: '/not/there' }).ready(), {
     code: 'ERR_PLUMP_SPAWN_FAILED',
   })
@@ -364,7 +364,7 @@ test('an executable or a folder that is not there rejects with the reason of the
   })
 })
 
-test('a worker that keeps dying at start is started once for each call, not without end', async (t) => {
+test.serial('a worker that keeps dying at start is started once for each call, not without end', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'plump-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'starts')
@@ -378,7 +378,7 @@ test('a worker that keeps dying at start is started once for each call, not with
   t.is(readFileSync(file, 'utf8').length, 3)
 })
 
-test('a call runs at most once, under kills between its begin and its end', async (t) => {
+test.serial('a call runs at most once, under kills between its begin and its end', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'plump-'))
   t.teardown(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'notes')
@@ -403,7 +403,7 @@ test('a call runs at most once, under kills between its begin and its end', asyn
   for (const { reason } of failed) t.true(reason instanceof PlumpWorkerError)
 })
 
-test('kills at random moments leave no call open', async (t) => {
+test.serial('kills at random moments leave no call open', async (t) => {
   const dying = start(t, 'dying.mjs', { workers: 2 })
   await dying.ready()
   let settled = 0
