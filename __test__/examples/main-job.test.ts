@@ -190,7 +190,7 @@ test('Ctrl-C in the middle of a file that blocks the server ends everything with
 
 test('Ctrl-C while workers are busy ends them too', async (t) => {
   const directory = await temporaryDirectory(t)
-  for (let n = 0; n < 12; n += 1) await writeFile(join(directory, `${n}.js`), source(n, 500))
+  for (let n = 0; n < 12; n += 1) await writeFile(join(directory, `${n}.js`), source(n, 200))
   const args = ['--budget-bytes', '100000000', '--plot', join(directory, 'p.svg'), directory]
   const { child, ended } = runMain(t, args)
   const below = await waitFor(() => {

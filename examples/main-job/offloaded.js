@@ -11,7 +11,10 @@ let pool
  * @param {(progress: import('./job.js').Progress) => void} report fed by the bus
  */
 export async function work(paths, report) {
-  const workers = (pool = spawn(new URL('./job.js', import.meta.url), { workers: 'auto' }))
+  // One file at a time in each worker: minifying never waits for anything, so interleaving several
+  // would only have them compete, with each other and with this server.
+  const options = /** @type {const} */ ({ workers: 'auto', concurrency: 1 })
+  const workers = (pool = spawn(new URL('./job.js', import.meta.url), options))
   const listener = plumpBus.setupAsyncListener((event) =>
     report(/** @type {import('./job.js').Progress} */ (event)),
   )

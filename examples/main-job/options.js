@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util'
 
 /**
  * 6 MB of JavaScript took 18 s in one process on a virtual machine with 2 cores, and less offloaded:
- * a machine that is twice as slow still does it all. From there on the time guard keeps the whole
- * run under the limit: it gives the first way a third of it, and leaves the rest of the files out.
+ * a machine that is half again as slow still does it all. From there on the time guard keeps the whole
+ * run under the limit: it gives the first way a quarter of it, and leaves the rest of the files out.
  */
 const DEFAULT_BUDGET_BYTES = 6_000_000
 
