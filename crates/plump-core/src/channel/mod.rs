@@ -1,6 +1,7 @@
 //! A channel carries bytes both ways between two processes, in order, and says when to wake whom.
 //! Frames do not know which kind they travel over; `tests/channel_conformance.rs` runs one suite over all.
 
+pub mod in_process;
 pub mod pipe;
 pub mod ring;
 pub mod ring_in_reactor;
