@@ -1,0 +1,5 @@
+// Gives back what it was given.
+
+export function echo(...values) {
+  return values
+}
