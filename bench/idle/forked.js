@@ -1,0 +1,3 @@
+// The yardstick: what node's own child does while nothing happens.
+
+process.on('message', ({ a, b }) => process.send(a + b))
