@@ -807,7 +807,7 @@ impl State {
         match (owner, source) {
             (Owner::Worker(slot), SourceKind::ControlIn) => self.pump_worker_control(slot),
             (Owner::Worker(slot), SourceKind::ControlOut | SourceKind::DataOut) => {
-                self.worker_writable(slot, source)
+                self.worker_writable(slot, source);
             }
             (Owner::Worker(slot), SourceKind::DataIn) => {
                 // A ring's one bell also says that there is room again.
@@ -819,7 +819,7 @@ impl State {
             (Owner::Worker(slot), SourceKind::Exit) => self.worker_exited(slot),
             (Owner::Uplink, SourceKind::ControlIn) => self.pump_uplink_control(),
             (Owner::Uplink, SourceKind::ControlOut | SourceKind::DataOut) => {
-                self.uplink_writable(source)
+                self.uplink_writable(source);
             }
             (Owner::Uplink, SourceKind::DataIn) => {
                 self.uplink_writable(source);

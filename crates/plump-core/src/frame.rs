@@ -53,6 +53,15 @@ impl FrameKind {
     pub fn from_byte(byte: u8) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| *kind as u8 == byte)
     }
+
+    /// Whether its payload may be larger than one frame.
+    #[must_use]
+    pub fn may_be_long(self) -> bool {
+        match self {
+            Self::Call | Self::Result | Self::Thrown | Self::Control | Self::Event => true,
+            Self::Chunk | Self::Started | Self::Refused => false,
+        }
+    }
 }
 
 /// A frame's header: 24 bytes, little-endian.
@@ -142,11 +151,7 @@ impl Header {
         let size = word(0);
         let kind = FrameKind::from_byte(bytes[4]).ok_or(FrameError::UnknownKind(bytes[4]))?;
         let flags = bytes[5];
-        let may_be_long = matches!(
-            kind,
-            FrameKind::Call | FrameKind::Result | FrameKind::Thrown | FrameKind::Event
-        );
-        if flags & !FLAG_MORE != 0 || (flags != 0 && !may_be_long) {
+        if flags & !FLAG_MORE != 0 || (flags != 0 && !kind.may_be_long()) {
             return Err(FrameError::UnknownFlags(flags));
         }
         if bytes[6] != 0 || bytes[7] != 0 {

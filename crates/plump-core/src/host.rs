@@ -842,7 +842,7 @@ impl State {
             match payload {
                 Payload::Whole(bytes) => inbox.push(kind, slot_of(header.call), words, bytes),
                 Payload::Assembled(bytes) => {
-                    inbox.push_large(kind, slot_of(header.call), words, bytes)
+                    inbox.push_large(kind, slot_of(header.call), words, bytes);
                 }
             }
         }

@@ -515,7 +515,7 @@ impl State {
             match payload {
                 Payload::Whole(bytes) => self.inbox.push(EntryKind::Call, low, words, bytes),
                 Payload::Assembled(bytes) => {
-                    self.inbox.push_large(EntryKind::Call, low, words, bytes)
+                    self.inbox.push_large(EntryKind::Call, low, words, bytes);
                 }
             }
             Ok(())

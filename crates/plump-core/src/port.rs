@@ -3,7 +3,7 @@
 
 use crate::channel::{Channel, ChannelKind};
 use crate::frame::{FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES};
-use crate::limits::MAX_PARTIAL_PAYLOADS;
+use crate::limits::{MAX_CONTROL_BYTES, MAX_PARTIAL_PAYLOADS, MAX_QUEUE_NAME_BYTES};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -54,6 +54,12 @@ impl Payload<'_> {
     }
 }
 
+/// What the names of an event may add to its payload.
+const EVENT_NAMES_BYTES: usize = 2 * (2 + MAX_QUEUE_NAME_BYTES);
+
+/// In strict order an event and a control message can be under way at the same time.
+const MAX_PARTIALS_IN_ORDER: usize = 2;
+
 /// Large enough for a frame of the largest size and the beginning of the next.
 const READ_BUFFER_BYTES: usize = 2 * (MAX_BODY_BYTES + HEADER_BYTES);
 
@@ -76,7 +82,7 @@ struct Transfer {
 pub enum Order {
     /// Calls and answers: a small frame goes between the parts of large ones.
     Interleaved,
-    /// Events: nothing overtakes (control messages are let through all the same).
+    /// Events: nothing overtakes, except that a control message goes past a long event.
     Strict,
 }
 
@@ -190,8 +196,8 @@ impl Port {
                     sink(header, Payload::Assembled(bytes))?;
                 }
             } else {
-                if header.size as usize > self.max_payload_bytes {
-                    return Err(self.too_large(u64::from(header.size)));
+                if header.size as usize > self.most(header.kind) {
+                    return Err(self.too_large(header.kind, u64::from(header.size)));
                 }
                 sink(header, Payload::Whole(&self.buffer[body..next]))?;
             }
@@ -199,10 +205,25 @@ impl Port {
         Ok(())
     }
 
-    fn too_large(&self, total: u64) -> PortError {
+    /// The largest payload of a kind. The user's limit is about what the user sends.
+    fn most(&self, kind: FrameKind) -> usize {
+        match kind {
+            FrameKind::Control => MAX_CONTROL_BYTES,
+            FrameKind::Refused => MAX_BODY_BYTES,
+            FrameKind::Event => self.max_payload_bytes.saturating_add(EVENT_NAMES_BYTES),
+            _ => self.max_payload_bytes,
+        }
+    }
+
+    fn too_large(&self, kind: FrameKind, total: u64) -> PortError {
+        let option = if kind == FrameKind::Control {
+            ""
+        } else {
+            " (`maxPayloadBytes`)"
+        };
         PortError::Protocol(format!(
-            "a payload of {total} bytes, at most {} are allowed (`maxPayloadBytes`)",
-            self.max_payload_bytes
+            "a payload of {total} bytes, at most {} are allowed{option}",
+            self.most(kind)
         ))
     }
 
@@ -217,7 +238,11 @@ impl Port {
             .iter()
             .position(|partial| partial.header.call == header.call);
         if header.kind != FrameKind::Chunk {
-            if at.is_some() || self.partials.len() >= MAX_PARTIAL_PAYLOADS {
+            let most = match self.order {
+                Order::Interleaved => MAX_PARTIAL_PAYLOADS,
+                Order::Strict => MAX_PARTIALS_IN_ORDER,
+            };
+            if at.is_some() || self.partials.len() >= most {
                 return Err(PortError::Protocol(
                     "a long payload began twice, or too many are under way".into(),
                 ));
@@ -227,8 +252,8 @@ impl Port {
             let total = u64::from_le_bytes(total);
             let total = usize::try_from(total)
                 .ok()
-                .filter(|total| *total <= self.max_payload_bytes)
-                .ok_or_else(|| self.too_large(total))?;
+                .filter(|total| *total <= self.most(header.kind))
+                .ok_or_else(|| self.too_large(header.kind, total))?;
             // Reserved as it arrives: a peer that only claims a large total costs nothing.
             let mut partial = Partial {
                 header,
@@ -257,10 +282,7 @@ impl Port {
     /// Nothing is written yet: call `flush`.
     pub fn send(&mut self, header: Header, parts: &[&[u8]]) {
         let total = padded_length(parts);
-        let overtaken = self.order == Order::Strict
-            && header.kind == FrameKind::Event
-            && !self.transfers.is_empty();
-        if total <= MAX_BODY_BYTES && !overtaken {
+        if total <= MAX_BODY_BYTES && !self.must_queue(header.kind) {
             let size = u32::try_from(total).unwrap_or(u32::MAX);
             self.ready
                 .extend_from_slice(&Header { size, ..header }.encode());
@@ -274,10 +296,7 @@ impl Port {
 
     /// Sends a frame whose payload is given away.
     pub fn send_owned(&mut self, header: Header, payload: Vec<u8>) {
-        let overtaken = self.order == Order::Strict
-            && header.kind == FrameKind::Event
-            && !self.transfers.is_empty();
-        if payload.len() <= MAX_BODY_BYTES && !overtaken {
+        if payload.len() <= MAX_BODY_BYTES && !self.must_queue(header.kind) {
             self.send(header, &[&payload]);
         } else {
             self.transfer_bytes += payload.len();
@@ -287,6 +306,15 @@ impl Port {
                 sent: 0,
             });
         }
+    }
+
+    /// Whether a frame of this kind, however small, has to wait for the long ones that are leaving.
+    fn must_queue(&self, kind: FrameKind) -> bool {
+        self.order == Order::Strict
+            && match kind {
+                FrameKind::Control => self.transfers.iter().any(|t| t.header.kind == kind),
+                _ => !self.transfers.is_empty(),
+            }
     }
 
     /// Writes what the channel takes. `Ok(true)`: nothing is left.

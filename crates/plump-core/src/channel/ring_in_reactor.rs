@@ -10,7 +10,6 @@ use std::sync::Arc;
 pub struct RingInReactor {
     ring: RingChannel,
     reactor: Arc<Reactor>,
-    key: usize,
 }
 
 impl RingInReactor {
@@ -20,8 +19,8 @@ impl RingInReactor {
     /// What the system says.
     pub fn new(ring: RingChannel, reactor: Arc<Reactor>, key: usize) -> io::Result<Self> {
         reactor.register(key, ring.io_bell().source())?;
-        reactor.arm(key, ring.io_bell().source(), Interest::Readable)?;
-        Ok(Self { ring, reactor, key })
+        reactor.arm(key, ring.io_bell().source(), Interest::EveryRing)?;
+        Ok(Self { ring, reactor })
     }
 }
 
@@ -58,14 +57,6 @@ impl Channel for RingInReactor {
 
     fn kind(&self) -> ChannelKind {
         ChannelKind::Ring
-    }
-
-    fn fired(&mut self, _writable: bool) {
-        self.ring.io_bell().clear();
-        // Can't fail for a source that is registered; if it does, the next sleep finds the bytes.
-        let _ = self
-            .reactor
-            .arm(self.key, self.ring.io_bell().source(), Interest::Readable);
     }
 
     fn peer_gone(&mut self) {

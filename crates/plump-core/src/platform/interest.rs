@@ -7,6 +7,8 @@ pub enum Interest {
     Readable,
     /// A write would take bytes, or fail for good.
     Writable,
+    /// Every ring of a bell, for ever: nothing need be cleared or armed again. For bells alone.
+    EveryRing,
 }
 
 /// One report of a reactor. At the end of a pipe and after an error both directions may be set, whatever was

@@ -6,6 +6,7 @@ mod exit_watch;
 mod measure;
 mod parent;
 mod pipe_size;
+pub(super) mod poller;
 mod process_handle;
 mod quiet_writes;
 

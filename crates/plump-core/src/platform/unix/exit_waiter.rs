@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use polling::Poller;
+use crate::platform::system::poller::Poller;
 
 use super::reactor::lock;
 use crate::platform::Event;
@@ -133,8 +133,8 @@ pub(in crate::platform) fn wait_without_reaping(pid: libc::pid_t) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::system::poller::Events;
     use crate::platform::{SpawnRequest, spawn};
-    use polling::Events;
     use std::time::{Duration, Instant};
 
     fn shell(script: &str) -> crate::platform::Child {
@@ -160,7 +160,10 @@ mod tests {
             let left = deadline.saturating_duration_since(Instant::now());
             reports
                 .poller
-                .wait(&mut Events::new(), Some(left))
+                .wait(
+                    &mut Events::with_capacity(std::num::NonZeroUsize::new(16).expect("not zero")),
+                    Some(left),
+                )
                 .expect("a wait");
             reports.take(&mut events);
         }

@@ -176,7 +176,10 @@ fn receive(socket: &UnixDatagram) -> io::Result<[OwnedFd; DESCRIPTORS]> {
     let about = unsafe { ptr::read(header) };
     // SAFETY: CMSG_LEN only computes.
     let length = unsafe { libc::CMSG_LEN(payload_bytes()) };
-    if about.cmsg_type != libc::SCM_RIGHTS || about.cmsg_len != length as _ {
+    // The field's type is not the same on every system.
+    #[allow(clippy::useless_conversion)]
+    let complete = usize::try_from(about.cmsg_len).is_ok_and(|had| u32::try_from(had) == Ok(length));
+    if about.cmsg_type != libc::SCM_RIGHTS || !complete {
         return Err(not_a_bell());
     }
     // SAFETY: the data of the header follows it inside `ancillary`.

@@ -1,6 +1,6 @@
-//! The one place where the I/O thread sleeps: the `polling` crate (epoll, kqueue), one-shot.
+//! The one place where the I/O thread sleeps: epoll, or kqueue by the `polling` crate; one-shot, but for bells.
 //!
-//! System calls: those of `polling`; `pidfd_open` or a thread in `waitid` for the exit of a child on Linux.
+//! System calls: those of the system's `poller`; `pidfd_open` or a thread in `waitid` for the exit of a child on Linux.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,11 +9,10 @@ use std::os::fd::{BorrowedFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use polling::{Events, PollMode, Poller};
-
 use super::Child;
 use super::exit_waiter::ExitReports;
 use crate::platform::system::ExitWatch;
+use crate::platform::system::poller::{self, Events, PollMode, Poller};
 use crate::platform::{Event, Interest};
 
 /// What a reactor can watch: made by [`super::PipeReader::source`], [`super::PipeWriter::source`] and
@@ -110,9 +109,10 @@ impl Reactor {
     /// # Errors
     /// `NotFound` for a source that is not registered; what the system says otherwise.
     pub fn arm(&self, key: usize, source: Source, interest: Interest) -> io::Result<()> {
-        let event = match interest {
-            Interest::Readable => polling::Event::readable(key),
-            Interest::Writable => polling::Event::writable(key),
+        let (event, mode) = match interest {
+            Interest::Readable => (poller::Event::readable(key), PollMode::Oneshot),
+            Interest::Writable => (poller::Event::writable(key), PollMode::Oneshot),
+            Interest::EveryRing => (poller::Event::readable(key), PollMode::Edge),
         };
         // Held over the system call: a source must not be deregistered between the look and the call.
         let mut registered = lock(&self.registered);
@@ -123,12 +123,12 @@ impl Reactor {
             // SAFETY: the source is registered, so by the contract of `register` its owner has it open.
             let descriptor = unsafe { BorrowedFd::borrow_raw(source.descriptor) };
             self.poller
-                .modify_with_mode(descriptor, event, PollMode::Oneshot)?;
+                .modify_with_mode(descriptor, event, mode)?;
         } else {
             // SAFETY: as above; it is deleted by `deregister`, which comes before its owner closes it.
             unsafe {
                 self.poller
-                    .add_with_mode(source.descriptor, event, PollMode::Oneshot)
+                    .add_with_mode(source.descriptor, event, mode)
             }?;
             known.added = true;
         }

@@ -1,0 +1,3 @@
+//! kqueue, by the `polling` crate.
+
+pub(in crate::platform) use polling::{Event, Events, PollMode, Poller};
