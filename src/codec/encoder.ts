@@ -48,12 +48,17 @@ import { Views } from './views.js'
 
 /** Room that is there at the beginning of every value: for a tag and all that is not written by the piece. */
 const ROOM_BYTES = 64
-/** Up to here objects already met are found by looking at each, which a Map's growth costs more than; above, in a Map. */
-const SCANNED_OBJECTS = 40
-/** Up to here by a loop, which `indexOf` costs more to enter. */
+/** Up to here objects already met are found by a loop over them, */
 const LOOPED_OBJECTS = 12
+/** up to here by `indexOf`, */
+const SCANNED_OBJECTS = 96
+// and above by a Set, whose growth costs more than all that. The first object that comes a second time makes it a Map.
+
 /** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
 const LISTED_ELEMENTS = 4096
+
+/** The text of the indexes of most arrays: made by the engine each time it costs more than the rest of a small array. */
+const INDEXES = Array.from({ length: 256 }, (_, index) => String(index))
 
 const hasOwn = Object.prototype.hasOwnProperty
 const { getPrototypeOf, keys: keysOf, values: valuesOf } = Object
@@ -88,10 +93,16 @@ export class Encoder {
   #depth = 0
   #message = 0
   #root!: ShapeNode
+  /** Never shortened: setting an array's length costs as much as a small message, and shapes hold no values. */
   readonly #shapes: ShapeNode[] = []
-  readonly #seen: unknown[] = new Array<unknown>(SCANNED_OBJECTS).fill(undefined)
+  #shapeCount = 0
+  /** The first objects of the message, in the order in which they came. Never shortened, as `#shapes`. */
+  readonly #first: unknown[] = new Array<unknown>(LOOPED_OBJECTS).fill(undefined)
+  /** All objects in that order, from when there are more than `#first` holds. */
+  #all: unknown[] | undefined
+  #set: Set<unknown> | undefined
+  #map: Map<unknown, number> | undefined
   #seenCount = 0
-  #seenMap: Map<object, number> | undefined
   #hasReferences = false
   readonly #views = new Views()
 
@@ -131,11 +142,12 @@ export class Encoder {
     let flags = this.#hasReferences ? FLAG_REFERENCES : 0
     let trailer = 0
     const shapes = this.#shapes
-    if (shapes.length > 0 || this.#views.count > 0) {
+    const shapeCount = this.#shapeCount
+    if (shapeCount > 0 || this.#views.count > 0) {
       trailer = out.position - start
       this.#reserve(MAX_VARINT_BYTES)
-      writeVarint(out, shapes.length)
-      for (let i = 0; i < shapes.length; i++) this.#writeShape(shapes[i]!)
+      writeVarint(out, shapeCount)
+      for (let i = 0; i < shapeCount; i++) this.#writeShape(shapes[i]!)
       if (this.#views.count > 0) {
         flags |= FLAG_BUFFERS
         this.#views.write(out, this.#maxBytes)
@@ -169,12 +181,16 @@ export class Encoder {
 
   /** Nothing of the user's may stay alive because it was sent once. */
   #release(): void {
-    const scanned = Math.min(this.#seenCount, SCANNED_OBJECTS)
-    for (let i = 0; i < scanned; i++) this.#seen[i] = undefined
+    const looped = Math.min(this.#seenCount, LOOPED_OBJECTS)
+    for (let i = 0; i < looped; i++) this.#first[i] = undefined
     this.#seenCount = 0
-    this.#seenMap = undefined
+    if (this.#all !== undefined) {
+      this.#all = undefined
+      this.#set = undefined
+      this.#map = undefined
+    }
     this.#hasReferences = false
-    if (this.#shapes.length > 0) this.#shapes.length = 0
+    this.#shapeCount = 0
     if (this.#views.count > 0) this.#views.clear()
   }
 
@@ -186,53 +202,46 @@ export class Encoder {
   #write(value: unknown): void {
     const out = this.#out
     if (out.bytes.length - out.position < ROOM_BYTES) out.reserve(ROOM_BYTES)
-    switch (typeof value) {
-      case 'string': {
-        const length = value.length
-        if (length < SHORT_STRING_LIMIT) {
-          const { bytes } = out
-          const at = out.position + 1
-          let i = 0
-          for (; i < length; i++) {
-            const code = value.charCodeAt(i)
-            if (code > 0x7f) break
-            bytes[at + i] = code
-          }
-          if (i === length) {
-            bytes[at - 1] = SHORT_STRING | length
-            out.position = at + length
-            return
-          }
+    // One comparison after the other: `switch (typeof value)` makes the engine find the word first.
+    if (typeof value === 'string') {
+      const length = value.length
+      if (length < SHORT_STRING_LIMIT) {
+        const { bytes } = out
+        const at = out.position + 1
+        let i = 0
+        for (; i < length; i++) {
+          const code = value.charCodeAt(i)
+          if (code > 0x7f) break
+          bytes[at + i] = code
         }
-        writeLongString(out, value, this.#maxBytes)
-        return
+        if (i === length) {
+          bytes[at - 1] = SHORT_STRING | length
+          out.position = at + length
+          return
+        }
       }
-      case 'number':
-        this.#writeNumber(value)
-        return
-      case 'object':
-        if (value === null) out.bytes[out.position++] = NULL
-        else this.#writeObject(value)
-        return
-      case 'boolean':
-        out.bytes[out.position++] = value ? TRUE : FALSE
-        return
-      case 'undefined':
-        out.bytes[out.position++] = UNDEFINED
-        return
-      case 'bigint':
-        this.#writeBigInt(value)
-        return
-      case 'function':
-        throw new Refusal(
-          'ERR_PLUMP_UNSERIALIZABLE',
-          'is a function, which cannot be sent to another process. Send data and keep the code on its own side.',
-        )
-      default:
-        throw new Refusal(
-          'ERR_PLUMP_UNSERIALIZABLE',
-          'is a symbol, which means nothing to another process. Send its description.',
-        )
+      writeLongString(out, value, this.#maxBytes)
+    } else if (typeof value === 'number') {
+      this.#writeNumber(value)
+    } else if (typeof value === 'object') {
+      if (value === null) out.bytes[out.position++] = NULL
+      else this.#writeObject(value)
+    } else if (typeof value === 'boolean') {
+      out.bytes[out.position++] = value ? TRUE : FALSE
+    } else if (value === undefined) {
+      out.bytes[out.position++] = UNDEFINED
+    } else if (typeof value === 'bigint') {
+      this.#writeBigInt(value)
+    } else if (typeof value === 'function') {
+      throw new Refusal(
+        'ERR_PLUMP_UNSERIALIZABLE',
+        'is a function, which cannot be sent to another process. Send data and keep the code on its own side.',
+      )
+    } else {
+      throw new Refusal(
+        'ERR_PLUMP_UNSERIALIZABLE',
+        'is a symbol, which means nothing to another process. Send its description.',
+      )
     }
   }
 
@@ -290,32 +299,13 @@ export class Encoder {
   }
 
   #writeObject(value: object): void {
-    const count = this.#seenCount
-    const seenMap = this.#seenMap
-    if (seenMap === undefined) {
-      const seen = this.#seen
-      if (count <= LOOPED_OBJECTS) {
-        for (let i = 0; i < count; i++) {
-          if (seen[i] === value) return this.#writeReference(i)
-        }
-      } else {
-        const known = seen.indexOf(value)
-        if (known !== -1) return this.#writeReference(known)
-      }
-      if (count < SCANNED_OBJECTS) {
-        seen[count] = value
-      } else {
-        const map = new Map<object, number>()
-        for (let i = 0; i < count; i++) map.set(seen[i] as object, i)
-        map.set(value, count)
-        this.#seenMap = map
-      }
-    } else {
-      const known = seenMap.get(value)
-      if (known !== undefined) return this.#writeReference(known)
-      seenMap.set(value, count)
+    const known = this.#meet(value)
+    if (known !== -1) {
+      this.#hasReferences = true
+      this.#out.bytes[this.#out.position++] = REFERENCE
+      writeVarint(this.#out, known)
+      return
     }
-    this.#seenCount = count + 1
     // Before anything else: every question that is put to a proxy runs somebody's code.
     if (isProxy(value)) throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', PROXY_REFUSAL)
     this.#enter()
@@ -338,11 +328,44 @@ export class Encoder {
     }
   }
 
-  #writeReference(number: number): void {
-    const out = this.#out
-    this.#hasReferences = true
-    out.bytes[out.position++] = REFERENCE
-    writeVarint(out, number)
+  /** The number of an object that came before, or -1 for a new one, which gets the next number. */
+  #meet(value: object): number {
+    const count = this.#seenCount
+    let all = this.#all
+    if (all === undefined) {
+      const first = this.#first
+      for (let i = 0; i < count; i++) {
+        if (first[i] === value) return i
+      }
+      this.#seenCount = count + 1
+      if (count < LOOPED_OBJECTS) {
+        first[count] = value
+      } else {
+        all = this.#all = first.slice()
+        all.push(value)
+      }
+      return -1
+    }
+    if (count < SCANNED_OBJECTS) {
+      const number = all.indexOf(value)
+      if (number !== -1) return number
+    } else if (this.#map !== undefined) {
+      const number = this.#map.get(value)
+      if (number !== undefined) return number
+      this.#map.set(value, count)
+      this.#seenCount = count + 1
+      return -1
+    } else {
+      const set = (this.#set ??= new Set(all))
+      set.add(value)
+      if (set.size === count) {
+        this.#map = new Map(all.map((object, number) => [object, number]))
+        return this.#map.get(value)!
+      }
+    }
+    all.push(value)
+    this.#seenCount = count + 1
+    return -1
   }
 
   /**
@@ -394,7 +417,8 @@ export class Encoder {
   }
 
   #nameShape(node: ShapeNode): number {
-    const number = this.#shapes.push(node) - 1
+    const number = this.#shapeCount++
+    this.#shapes[number] = node
     // The trie holds fewer shapes than that; only messages that encode messages could get there.
     if (number > 0xffff) throw payloadTooLarge(this.#maxBytes)
     node.message = this.#message
@@ -408,7 +432,7 @@ export class Encoder {
    */
   #writeArguments(values: readonly unknown[]): void {
     this.#writeArrayHead(values.length)
-    this.#seen[0] = values
+    this.#first[0] = values
     this.#seenCount = 1
     this.#writeElements(values, values.length)
   }
@@ -419,7 +443,10 @@ export class Encoder {
       if (length < LISTED_ELEMENTS) {
         // Indexes come first and in order: if the last of as many keys is the last index, they are all indexes.
         const keys = keysOf(value)
-        if (keys.length !== length || keys[length - 1] !== String(length - 1)) {
+        if (
+          keys.length !== length ||
+          keys[length - 1] !== (INDEXES[length - 1] ?? String(length - 1))
+        ) {
           return this.#writeKeyedArray(value, keys)
         }
       } else if (!isDense(value, length)) {
