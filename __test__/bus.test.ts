@@ -57,32 +57,38 @@ test.serial('what one worker broadcasts reaches the others, also of other instan
   t.deepEqual(a.call('hear'), [])
 })
 
-test.serial("events flow between workers while the host's JavaScript is in while (true) for 5 s", async (t) => {
-  const [a, b] = [start(t, 'bus.mjs'), start(t, 'bus.mjs')]
-  await a.ready()
-  await b.acall('listen')
-  const said = a.acall('sayFor', 4_000, 'a')
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  const blockedFrom = Date.now()
-  while (Date.now() < blockedFrom + 5_000);
-  const heard = b.call('hear') as { count: number; at: number }[]
-  // Read at once after the block: what is here has come while the host was deaf.
-  t.is(heard.length, heard.at(-1)!.count + 1 - heard[0]!.count)
-  t.true(heard.length > 100, `${heard.length} events`)
-  t.true(heard.every(({ count }, i) => count === heard[0]!.count + i))
-  t.is(await said, heard.at(-1)!.count + 1)
-})
+test.serial(
+  "events flow between workers while the host's JavaScript is in while (true) for 5 s",
+  async (t) => {
+    const [a, b] = [start(t, 'bus.mjs'), start(t, 'bus.mjs')]
+    await a.ready()
+    await b.acall('listen')
+    const said = a.acall('sayFor', 4_000, 'a')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    const blockedFrom = Date.now()
+    while (Date.now() < blockedFrom + 5_000);
+    const heard = b.call('hear') as { count: number; at: number }[]
+    // Read at once after the block: what is here has come while the host was deaf.
+    t.is(heard.length, heard.at(-1)!.count + 1 - heard[0]!.count)
+    t.true(heard.length > 100, `${heard.length} events`)
+    t.true(heard.every(({ count }, i) => count === heard[0]!.count + i))
+    t.is(await said, heard.at(-1)!.count + 1)
+  },
+)
 
-test.serial('a worker collects from its start, for get and poll or the first listener', async (t) => {
-  const bus = start(t, 'bus.mjs')
-  await bus.ready()
-  plumpBus.broadcast('one')
-  plumpBus.broadcast('two')
-  t.is(await bus.acall('poll', 5_000), true)
-  t.is(await bus.acall('get', 5_000), 'one')
-  await bus.acall('listen')
-  t.true(await until(() => (bus.call('hear') as unknown[]).includes('two')))
-})
+test.serial(
+  'a worker collects from its start, for get and poll or the first listener',
+  async (t) => {
+    const bus = start(t, 'bus.mjs')
+    await bus.ready()
+    plumpBus.broadcast('one')
+    plumpBus.broadcast('two')
+    t.is(await bus.acall('poll', 5_000), true)
+    t.is(await bus.acall('get', 5_000), 'one')
+    await bus.acall('listen')
+    t.true(await until(() => (bus.call('hear') as unknown[]).includes('two')))
+  },
+)
 
 test.serial('get gives up with PlumpTimeoutError, poll with false', async (t) => {
   const bus = queue(t, { name: 'silent' })
@@ -104,17 +110,20 @@ test.serial('the host gets and polls, blocking', async (t) => {
   t.false(bus.poll())
 })
 
-test.serial('setupListener blocks until its callback returns false; an error in it stops nothing', async (t) => {
-  const worker = start(t, 'bus.mjs')
-  await worker.ready()
-  const collected = worker.acall('collect', 3)
-  for (const event of ['a', 'b', 'c', 'd']) plumpBus.broadcast(event)
-  t.deepEqual(await collected, [
-    ['tag', 'a'],
-    ['tag', 'b'],
-    ['tag', 'c'],
-  ])
-})
+test.serial(
+  'setupListener blocks until its callback returns false; an error in it stops nothing',
+  async (t) => {
+    const worker = start(t, 'bus.mjs')
+    await worker.ready()
+    const collected = worker.acall('collect', 3)
+    for (const event of ['a', 'b', 'c', 'd']) plumpBus.broadcast(event)
+    t.deepEqual(await collected, [
+      ['tag', 'a'],
+      ['tag', 'b'],
+      ['tag', 'c'],
+    ])
+  },
+)
 
 test.serial('setupListener returns when the queue closes', (t) => {
   const bus = queue(t, { name: 'closing' })
@@ -125,26 +134,29 @@ test.serial('setupListener returns when the queue closes', (t) => {
   t.notThrows(() => other.poll())
 })
 
-test.serial('an error in a listener, thrown or rejected, is reported and does not stop the next', async (t) => {
-  const reported: unknown[] = []
-  const bus = queue(t, { name: 'errors', onError: (error) => reported.push(error) })
-  const worker = start(t, 'bus.mjs')
-  await worker.ready()
-  const heard: unknown[] = []
-  bus.setupAsyncListener((event) => {
-    heard.push(event)
-    throw new Error('sync')
-  })
-  bus.setupAsyncListener(async (event) => {
-    heard.push(event)
-    await undefined
-    throw new Error('async')
-  })
-  await worker.acall('sayOn', 'errors', 1)
-  await worker.acall('sayOn', 'errors', 2)
-  t.true(await until(() => reported.length === 4))
-  t.deepEqual(heard, [1, 1, 2, 2])
-})
+test.serial(
+  'an error in a listener, thrown or rejected, is reported and does not stop the next',
+  async (t) => {
+    const reported: unknown[] = []
+    const bus = queue(t, { name: 'errors', onError: (error) => reported.push(error) })
+    const worker = start(t, 'bus.mjs')
+    await worker.ready()
+    const heard: unknown[] = []
+    bus.setupAsyncListener((event) => {
+      heard.push(event)
+      throw new Error('sync')
+    })
+    bus.setupAsyncListener(async (event) => {
+      heard.push(event)
+      await undefined
+      throw new Error('async')
+    })
+    await worker.acall('sayOn', 'errors', 1)
+    await worker.acall('sayOn', 'errors', 2)
+    t.true(await until(() => reported.length === 4))
+    t.deepEqual(heard, [1, 1, 2, 2])
+  },
+)
 
 test.serial('without onError the report is a warning of the process', async (t) => {
   const bus = queue(t, { name: 'warnings' })

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PlumpSerializationError, PlumpTimeoutError, PlumpWorkerError } from '../src/index.js'
-import { isAlive, start, until } from './start.js'
+import { causeOf, isAlive, start, until } from './start.js'
 
 type CodedError = Error & { code: string; path?: string }
 
@@ -61,23 +61,26 @@ test.serial('timers of the host go on while calls are flowing', async (t) => {
 
 // --- errors -------------------------------------------------------------------------------------------------------
 
-test.serial('an error arrives with class, message, cause, own properties and both stacks', async (t) => {
-  const failing = start(t, 'failing.mjs')
-  async function theCaller() {
-    await failing.acall('throwsError')
-  }
-  const error = (await t.throwsAsync(theCaller())) as TypeError & { code: string; list: number[] }
-  t.true(error instanceof TypeError)
-  t.is(error.message, 'no good')
-  t.true(error.cause instanceof RangeError)
-  t.is((error.cause as Error).message, 'deep')
-  t.is(error.code, 'E_OWN')
-  t.deepEqual(error.list, [1, 2])
-  const stack = error.stack ?? ''
-  t.true(stack.includes('failing.mjs'), stack)
-  t.true(stack.includes('theCaller'), stack)
-  t.true(stack.indexOf('failing.mjs') < stack.indexOf('theCaller'), 'the worker comes first')
-})
+test.serial(
+  'an error arrives with class, message, cause, own properties and both stacks',
+  async (t) => {
+    const failing = start(t, 'failing.mjs')
+    async function theCaller() {
+      await failing.acall('throwsError')
+    }
+    const error = (await t.throwsAsync(theCaller())) as TypeError & { code: string; list: number[] }
+    t.true(error instanceof TypeError)
+    t.is(error.message, 'no good')
+    t.true(error.cause instanceof RangeError)
+    t.is((error.cause as Error).message, 'deep')
+    t.is(error.code, 'E_OWN')
+    t.deepEqual(error.list, [1, 2])
+    const stack = error.stack ?? ''
+    t.true(stack.includes('failing.mjs'), stack)
+    t.true(stack.includes('theCaller'), stack)
+    t.true(stack.indexOf('failing.mjs') < stack.indexOf('theCaller'), 'the worker comes first')
+  },
+)
 
 test.serial('the stack of a blocking call has both sides too', (t) => {
   const failing = start(t, 'failing.mjs')
@@ -87,14 +90,17 @@ test.serial('the stack of a blocking call has both sides too', (t) => {
   t.true(stack.indexOf('failing.mjs') < stack.indexOf('theCaller'), stack)
 })
 
-test.serial('a class of the worker arrives as its nearest built-in class, with its name', async (t) => {
-  const error = await t.throwsAsync(start(t, 'failing.mjs').acall('rejects'), {
-    instanceOf: SyntaxError,
-    message: 'late',
-  })
-  t.is(error?.name, 'ParseError')
-  t.is((error as { line?: number }).line, 12)
-})
+test.serial(
+  'a class of the worker arrives as its nearest built-in class, with its name',
+  async (t) => {
+    const error = await t.throwsAsync(start(t, 'failing.mjs').acall('rejects'), {
+      instanceOf: SyntaxError,
+      message: 'late',
+    })
+    t.is(error?.name, 'ParseError')
+    t.is((error as { line?: number }).line, 12)
+  },
+)
 
 test.serial('AggregateError keeps its errors', async (t) => {
   const error = await t.throwsAsync(start(t, 'failing.mjs').acall('throwsMany'), {
@@ -146,29 +152,32 @@ for (const [command, code, path] of [
     t.is(failing.call('fine'), 'fine')
   })
 
-test.serial('arguments that can not be sent reject that call alone and name the path', async (t) => {
-  const echo = start(t, 'echo.mjs')
-  const getter = {
-    get bad(): never {
-      throw new Error('from the getter')
-    },
-  }
-  for (const [value, path] of [
-    [() => 1, 'args[0]'],
-    [{ a: [{ b: Symbol('s') }] }, 'args[0].a[0].b'],
-    [getter, 'args[0].bad'],
-    [new WeakMap(), 'args[0]'],
-    [new SharedArrayBuffer(8), 'args[0]'],
-  ] as const) {
-    const error = await t.throwsAsync(echo.acall('echo', value), {
-      instanceOf: PlumpSerializationError,
-      code: 'ERR_PLUMP_UNSERIALIZABLE',
-    })
-    t.is((error as CodedError | undefined)?.path, path)
-    t.throws(() => echo.call('echo', value), { code: 'ERR_PLUMP_UNSERIALIZABLE' })
-    t.is(await echo.acall('echo', 1), 1)
-  }
-})
+test.serial(
+  'arguments that can not be sent reject that call alone and name the path',
+  async (t) => {
+    const echo = start(t, 'echo.mjs')
+    const getter = {
+      get bad(): never {
+        throw new Error('from the getter')
+      },
+    }
+    for (const [value, path] of [
+      [() => 1, 'args[0]'],
+      [{ a: [{ b: Symbol('s') }] }, 'args[0].a[0].b'],
+      [getter, 'args[0].bad'],
+      [new WeakMap(), 'args[0]'],
+      [new SharedArrayBuffer(8), 'args[0]'],
+    ] as const) {
+      const error = await t.throwsAsync(echo.acall('echo', value), {
+        instanceOf: PlumpSerializationError,
+        code: 'ERR_PLUMP_UNSERIALIZABLE',
+      })
+      t.is((error as CodedError | undefined)?.path, path)
+      t.throws(() => echo.call('echo', value), { code: 'ERR_PLUMP_UNSERIALIZABLE' })
+      t.is(await echo.acall('echo', 1), 1)
+    }
+  },
+)
 
 test.serial('a getter among the arguments may make a call of its own', async (t) => {
   const echo = start(t, 'echo.mjs')
@@ -197,16 +206,19 @@ test.serial('256 MiB are valid, both ways', async (t) => {
   t.is(made[bytes - 1], 7)
 })
 
-test.serial('payloads above maxPayloadBytes are refused, from both sides, and nothing else is', async (t) => {
-  const echo = start(t, 'echo.mjs', { maxPayloadBytes: 100_000 })
-  const large = { code: 'ERR_PLUMP_PAYLOAD_TOO_LARGE', instanceOf: PlumpSerializationError }
-  await t.throwsAsync(echo.acall('echo', 'x'.repeat(100_001)), large)
-  await t.throwsAsync(echo.acall('echo', new Uint8Array(100_001)), large)
-  await t.throwsAsync(echo.acall('make', 100_001), large)
-  t.throws(() => echo.call('make', 100_001), large)
-  t.is(await echo.acall('echo', 1), 1)
-  t.is(((await echo.acall('make', 99_000)) as Uint8Array).length, 99_000)
-})
+test.serial(
+  'payloads above maxPayloadBytes are refused, from both sides, and nothing else is',
+  async (t) => {
+    const echo = start(t, 'echo.mjs', { maxPayloadBytes: 100_000 })
+    const large = { code: 'ERR_PLUMP_PAYLOAD_TOO_LARGE', instanceOf: PlumpSerializationError }
+    await t.throwsAsync(echo.acall('echo', 'x'.repeat(100_001)), large)
+    await t.throwsAsync(echo.acall('echo', new Uint8Array(100_001)), large)
+    await t.throwsAsync(echo.acall('make', 100_001), large)
+    t.throws(() => echo.call('make', 100_001), large)
+    t.is(await echo.acall('echo', 1), 1)
+    t.is(((await echo.acall('make', 99_000)) as Uint8Array).length, 99_000)
+  },
+)
 
 test.serial('values nested deeper than maxDepth are refused, however deep', async (t) => {
   const echo = start(t, 'echo.mjs', { maxDepth: 10 })
@@ -233,27 +245,33 @@ test.serial('more calls than maxQueue are refused', async (t) => {
 
 // --- time ---------------------------------------------------------------------------------------------------------
 
-test.serial('a call that takes longer than timeoutMs is rejected, the worker goes on', async (t) => {
-  const math = start(t, 'math.mjs')
-  await math.ready()
-  const slow = math.with({ timeoutMs: 50 })
-  const error = await t.throwsAsync(slow.acall('addLater', 1, 2, 5_000), {
-    instanceOf: PlumpTimeoutError,
-    code: 'ERR_PLUMP_CALL_TIMEOUT',
-  })
-  t.like(error, { timeoutMs: 50, command: 'addLater' })
-  t.throws(() => slow.call('addLater', 1, 2, 5_000), { instanceOf: PlumpTimeoutError })
-  t.is(await math.acall('add', 1, 2), 3)
-})
+test.serial(
+  'a call that takes longer than timeoutMs is rejected, the worker goes on',
+  async (t) => {
+    const math = start(t, 'math.mjs')
+    await math.ready()
+    const slow = math.with({ timeoutMs: 50 })
+    const error = await t.throwsAsync(slow.acall('addLater', 1, 2, 5_000), {
+      instanceOf: PlumpTimeoutError,
+      code: 'ERR_PLUMP_CALL_TIMEOUT',
+    })
+    t.like(error, { timeoutMs: 50, command: 'addLater' })
+    t.throws(() => slow.call('addLater', 1, 2, 5_000), { instanceOf: PlumpTimeoutError })
+    t.is(await math.acall('add', 1, 2), 3)
+  },
+)
 
-test.serial('a time limit holds while the worker is deaf, and while calls wait for it', async (t) => {
-  const dying = start(t, 'dying.mjs', { timeoutMs: 200 })
-  await dying.ready()
-  const spinning = dying.acall('spin')
-  await t.throwsAsync(spinning, { code: 'ERR_PLUMP_CALL_TIMEOUT' })
-  t.throws(() => dying.call('add', 1, 2), { code: 'ERR_PLUMP_CALL_TIMEOUT' })
-  await t.throwsAsync(dying.with({ timeoutMs: 50 }).acall('add', 1, 2), { message: /50 ms/ })
-})
+test.serial(
+  'a time limit holds while the worker is deaf, and while calls wait for it',
+  async (t) => {
+    const dying = start(t, 'dying.mjs', { timeoutMs: 200 })
+    await dying.ready()
+    const spinning = dying.acall('spin')
+    await t.throwsAsync(spinning, { code: 'ERR_PLUMP_CALL_TIMEOUT' })
+    t.throws(() => dying.call('add', 1, 2), { code: 'ERR_PLUMP_CALL_TIMEOUT' })
+    await t.throwsAsync(dying.with({ timeoutMs: 50 }).acall('add', 1, 2), { message: /50 ms/ })
+  },
+)
 
 test.serial('timeoutMs counts while the worker starts', async (t) => {
   const never = start(t, 'never-ready.mjs')
@@ -265,36 +283,46 @@ test.serial('timeoutMs counts while the worker starts', async (t) => {
 
 // --- death --------------------------------------------------------------------------------------------------------
 
-test.serial('a worker that exits rejects what it had, with what is known; the next call has a fresh one', async (t) => {
-  const dying = start(t, 'dying.mjs')
-  const pid = await dying.acall('pid')
-  const calls = [dying.acall('never'), dying.acall('complain', 'last words\n'), dying.acall('exit', 3)]
-  const [never, , exit] = await Promise.allSettled(calls)
-  for (const [outcome, command] of [
-    [never, 'never'],
-    [exit, 'exit'],
-  ] as const) {
-    const { reason } = outcome as PromiseRejectedResult
-    t.true(reason instanceof PlumpWorkerError)
-    const error = reason as PlumpWorkerError
-    t.like(error, { code: 'ERR_PLUMP_WORKER_EXITED', pid, exitCode: 3, command })
-    t.regex(error.stderr ?? '', /last words/)
-    t.regex(String((error.cause as Error).message), /process\.exit\(3\)/)
-  }
-  const next = await dying.acall('pid')
-  t.not(next, pid)
-})
+test.serial(
+  'a worker that exits rejects what it had, with what is known; the next call has a fresh one',
+  async (t) => {
+    const dying = start(t, 'dying.mjs')
+    const pid = await dying.acall('pid')
+    const calls = [
+      dying.acall('never'),
+      dying.acall('complain', 'last words\n'),
+      dying.acall('exit', 3),
+    ]
+    const [never, , exit] = await Promise.allSettled(calls)
+    for (const [outcome, command] of [
+      [never, 'never'],
+      [exit, 'exit'],
+    ] as const) {
+      const { reason } = outcome as PromiseRejectedResult
+      t.true(reason instanceof PlumpWorkerError)
+      const error = reason as PlumpWorkerError
+      t.like(error, { code: 'ERR_PLUMP_WORKER_EXITED', pid, exitCode: 3, command })
+      t.regex(error.stderr ?? '', /last words/)
+      t.regex(String((error.cause as Error).message), /process\.exit\(3\)/)
+    }
+    const next = await dying.acall('pid')
+    t.not(next, pid)
+  },
+)
 
-test.serial('a worker that is killed rejects what it had with the signal, also for a blocked caller', async (t) => {
-  const dying = start(t, 'dying.mjs')
-  await dying.ready()
-  for (const signal of ['SIGKILL', 'SIGSEGV', 'SIGABRT']) {
-    await t.throwsAsync(dying.acall('kill', signal), { code: 'ERR_PLUMP_WORKER_KILLED' })
-    const error = t.throws(() => dying.call('kill', signal), { instanceOf: PlumpWorkerError })
-    t.like(error, { code: 'ERR_PLUMP_WORKER_KILLED', signal, command: 'kill' })
-    t.is(dying.call('add', 1, 2), 3)
-  }
-})
+test.serial(
+  'a worker that is killed rejects what it had with the signal, also for a blocked caller',
+  async (t) => {
+    const dying = start(t, 'dying.mjs')
+    await dying.ready()
+    for (const signal of ['SIGKILL', 'SIGSEGV', 'SIGABRT']) {
+      await t.throwsAsync(dying.acall('kill', signal), { code: 'ERR_PLUMP_WORKER_KILLED' })
+      const error = t.throws(() => dying.call('kill', signal), { instanceOf: PlumpWorkerError })
+      t.like(error, { code: 'ERR_PLUMP_WORKER_KILLED', signal, command: 'kill' })
+      t.is(dying.call('add', 1, 2), 3)
+    }
+  },
+)
 
 test.serial('an uncaught error of a worker is the cause of what it had', async (t) => {
   const dying = start(t, 'dying.mjs')
@@ -303,46 +331,49 @@ test.serial('an uncaught error of a worker is the cause of what it had', async (
     ['rejectLater', 'nobody awaits this'],
   ] as const) {
     const error = await t.throwsAsync(dying.acall(command), { instanceOf: PlumpWorkerError })
-    t.is((error?.cause as Error).message, message)
-    t.regex(String((error?.cause as Error).stack), /dying\.mjs/)
+    t.is(causeOf(error).message, message)
+    t.regex(String(causeOf(error).stack), /dying\.mjs/)
   }
 })
 
-test.serial('a module that throws while loading rejects ready and every call with that cause', async (t) => {
-  const broken = start(t, 'throws-while-loading.mjs')
-  const outcomes = await Promise.allSettled([
-    broken.ready(),
-    ...Array.from({ length: 5 }, () => broken.acall('add', 1, 2)),
-  ])
-  for (const outcome of outcomes) {
-    const { reason } = outcome as PromiseRejectedResult
-    t.true(reason instanceof PlumpWorkerError)
-    t.is((reason as CodedError).code, 'ERR_PLUMP_START_FAILED')
-    const cause = (reason as Error).cause as Error
-    t.true(cause instanceof RangeError)
-    t.is(cause.message, 'not today')
-    t.is(cause.cause, 'rain')
-    t.regex(cause.stack ?? '', /throws-while-loading\.mjs/)
-  }
-  t.throws(() => broken.call('add', 1, 2), { code: 'ERR_PLUMP_START_FAILED' })
-})
+test.serial(
+  'a module that throws while loading rejects ready and every call with that cause',
+  async (t) => {
+    const broken = start(t, 'throws-while-loading.mjs')
+    const outcomes = await Promise.allSettled([
+      broken.ready(),
+      ...Array.from({ length: 5 }, () => broken.acall('add', 1, 2)),
+    ])
+    for (const outcome of outcomes) {
+      const { reason } = outcome as PromiseRejectedResult
+      t.true(reason instanceof PlumpWorkerError)
+      t.is((reason as CodedError).code, 'ERR_PLUMP_START_FAILED')
+      const cause = (reason as Error).cause as Error
+      t.true(cause instanceof RangeError)
+      t.is(cause.message, 'not today')
+      t.is(cause.cause, 'rain')
+      t.regex(cause.stack ?? '', /throws-while-loading\.mjs/)
+    }
+    t.throws(() => broken.call('add', 1, 2), { code: 'ERR_PLUMP_START_FAILED' })
+  },
+)
 
 test.serial('a module that is not there rejects with the cause', async (t) => {
   const error = await t.throwsAsync(start(t, 'not-there.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
-  t.is((error?.cause as CodedError).code, 'ERR_MODULE_NOT_FOUND')
+  t.is(causeOf(error).code, 'ERR_MODULE_NOT_FOUND')
 })
 
 test.serial('a module that exits or runs dry while loading rejects with the reason', async (t) => {
   const exits = await t.throwsAsync(start(t, 'exits-while-loading.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
-  t.regex(String((exits?.cause as Error).message), /process\.exit\(9\)/)
+  t.regex(String(causeOf(exits).message), /process\.exit\(9\)/)
   const dry = await t.throwsAsync(start(t, 'runs-dry-while-loading.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
-  t.regex(String((dry?.cause as Error).message), /never finished loading/)
+  t.regex(String(causeOf(dry).message), /never finished loading/)
 })
 
 test.serial('a module that never gets ready is ended after startTimeoutMs', async (t) => {
@@ -355,28 +386,34 @@ test.serial('a module that never gets ready is ended after startTimeoutMs', asyn
   await call
 })
 
-test.serial('an executable or a folder that is not there rejects with the reason of the system', async (t) => {
-  await t.throwsAsync(start(t, 'math.mjs', { execPath: '/not/there' }).ready(), {
-    code: 'ERR_PLUMP_SPAWN_FAILED',
-  })
-  await t.throwsAsync(start(t, 'math.mjs', { cwd: '/not/there' }).ready(), {
-    code: 'ERR_PLUMP_SPAWN_FAILED',
-  })
-})
+test.serial(
+  'an executable or a folder that is not there rejects with the reason of the system',
+  async (t) => {
+    await t.throwsAsync(start(t, 'math.mjs', { execPath: '/not/there' }).ready(), {
+      code: 'ERR_PLUMP_SPAWN_FAILED',
+    })
+    await t.throwsAsync(start(t, 'math.mjs', { cwd: '/not/there' }).ready(), {
+      code: 'ERR_PLUMP_SPAWN_FAILED',
+    })
+  },
+)
 
-test.serial('a worker that keeps dying at start is started once for each call, not without end', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'plump-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'starts')
-  const broken = start(t, 'notes-its-start.mjs', { env: { PLUMP_TEST_FILE: file } })
-  await t.throwsAsync(broken.ready())
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  t.is(readFileSync(file, 'utf8').length, 1)
-  await t.throwsAsync(broken.acall('add'))
-  await t.throwsAsync(broken.acall('add'))
-  await new Promise((resolve) => setTimeout(resolve, 500))
-  t.is(readFileSync(file, 'utf8').length, 3)
-})
+test.serial(
+  'a worker that keeps dying at start is started once for each call, not without end',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'plump-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'starts')
+    const broken = start(t, 'notes-its-start.mjs', { env: { PLUMP_TEST_FILE: file } })
+    await t.throwsAsync(broken.ready())
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    t.is(readFileSync(file, 'utf8').length, 1)
+    await t.throwsAsync(broken.acall('add'))
+    await t.throwsAsync(broken.acall('add'))
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    t.is(readFileSync(file, 'utf8').length, 3)
+  },
+)
 
 test.serial('a call runs at most once, under kills between its begin and its end', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'plump-'))

@@ -14,7 +14,13 @@ test("the host's own program is not inherited", (t) => {
 })
 
 test('loaders, conditions and memory flags are inherited in their order', (t) => {
-  const flags = ['--import=tsx', '--conditions', 'dev', '--max-old-space-size=99', '--enable-source-maps']
+  const flags = [
+    '--import=tsx',
+    '--conditions',
+    'dev',
+    '--max-old-space-size=99',
+    '--enable-source-maps',
+  ]
   t.deepEqual(inheritedExecArgv(['--inspect', ...flags]), flags)
 })
 

@@ -12,6 +12,16 @@ test('what is relative to nothing is refused, with what to write instead', (t) =
     code: 'ERR_PLUMP_INVALID_ARGUMENT',
     message: /new URL\("\.\/worker\.js", import\.meta\.url\)/,
   })
-  for (const module of ['worker.js', '', 'file:///a.js', '/a\0b', 7, undefined, null, {}, new URL('http://localhost/a.js')])
+  for (const module of [
+    'worker.js',
+    '',
+    'file:///a.js',
+    '/a\0b',
+    7,
+    undefined,
+    null,
+    {},
+    new URL('http://localhost/a.js'),
+  ])
     t.throws(() => moduleUrl(module), { code: 'ERR_PLUMP_INVALID_ARGUMENT' })
 })

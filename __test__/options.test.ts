@@ -19,10 +19,12 @@ for (const row of instanceOptions as readonly OptionRow[]) {
   if (row.type === 'integer') bad.push(row.min + 0.5)
   if (row.type === 'string') bad.push('', 7, 'a\0b', 'a'.repeat(256), {})
   if (row.type === 'strings') bad.push('a', [1], ['a\0'], {})
-  if (row.type === 'environment') bad.push('A=1', [], { A: 1 }, { 'A=B': '' }, { A: 'a\0' }, { '': '' })
+  if (row.type === 'environment')
+    bad.push('A=1', [], { A: 1 }, { 'A=B': '' }, { A: 'a\0' }, { '': '' })
   if (row.type === 'path') bad.push('', 7, 'a\0b', new URL('http://localhost'))
   if (row.type === 'module') bad.push('relative.js', './relative.js', 7)
-  if (row.type === 'codec') bad.push('xml', {}, { name: '', encode() {}, decode() {} }, { name: 'a' })
+  if (row.type === 'codec')
+    bad.push('xml', {}, { name: '', encode() {}, decode() {} }, { name: 'a' })
   if (row.type === 'one of') bad.push('', 'smoke signals', 7)
 
   test(`${row.name} out of its range is refused, with its name, range and the value got`, (t) => {

@@ -3,7 +3,7 @@ import { realpathSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isWorker, PlumpIPC, spawn } from '../src/index.js'
-import { fixture, isAlive, options, run, start, until } from './start.js'
+import { causeOf, fixture, isAlive, options, run, start, until } from './start.js'
 
 test('call and acall give what the handler returns', async (t) => {
   const math = start(t, 'math.mjs')
@@ -71,7 +71,15 @@ test('an unknown command that was called before the worker was ready is refused 
 
 test('names that are none are refused before anything is sent', async (t) => {
   const math = start(t, 'math.mjs')
-  for (const name of ['', 'a'.repeat(10_000_000), 7, undefined, null, Symbol('s'), {}] as string[]) {
+  for (const name of [
+    '',
+    'a'.repeat(10_000_000),
+    7,
+    undefined,
+    null,
+    Symbol('s'),
+    {},
+  ] as string[]) {
     await t.throwsAsync(math.acall(name), { code: 'ERR_PLUMP_INVALID_COMMAND_NAME' })
     t.throws(() => math.call(name), { code: 'ERR_PLUMP_INVALID_COMMAND_NAME' })
   }
@@ -134,7 +142,7 @@ test('the same function exported and registered counts once, two of one name fai
   const error = await t.throwsAsync(start(t, 'duplicate.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
-  t.is((error?.cause as { code?: string }).code, 'ERR_PLUMP_DUPLICATE_COMMAND')
+  t.is(causeOf(error).code, 'ERR_PLUMP_DUPLICATE_COMMAND')
 })
 
 test('calls without a start are refused', async (t) => {
@@ -200,7 +208,10 @@ test('close lets begun calls finish and rejects those that wait', async (t) => {
   await math.close()
   t.is(await begun, 3)
   for (const outcome of await outcomes)
-    t.is(outcome.status === 'rejected' && (outcome.reason as { code: string }).code, 'ERR_PLUMP_CLOSED')
+    t.is(
+      outcome.status === 'rejected' && (outcome.reason as { code: string }).code,
+      'ERR_PLUMP_CLOSED',
+    )
 })
 
 test('close ends a worker that is deaf to everything, after graceMs', async (t) => {
@@ -246,7 +257,7 @@ test('a worker module that starts itself does not multiply', async (t) => {
   const error = await t.throwsAsync(start(t, 'starts-itself.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',
   })
-  t.is((error?.cause as { code?: string }).code, 'ERR_PLUMP_START_IN_WORKER')
+  t.is(causeOf(error).code, 'ERR_PLUMP_START_IN_WORKER')
 })
 
 test('families nest eight levels deep and no deeper', async (t) => {

@@ -80,3 +80,10 @@ export function isAlive(pid: number): boolean {
     return false
   }
 }
+
+/** The cause of an error that a test expects to have one. */
+export function causeOf(error: unknown): Error & { code?: string } {
+  const { cause } = error as { cause?: unknown }
+  if (cause instanceof Error) return cause
+  throw new TypeError('This error has no cause that is an error.', { cause: error })
+}

@@ -1,0 +1,57 @@
+// JavaScript environments: the main thread, worker_threads, and how a host ends.
+
+import test from 'ava'
+import { fork } from 'node:child_process'
+import { channel, fixture, isAlive, run, until } from './start.js'
+
+const CALLS = 100_000
+
+test.serial(
+  `the main thread and four worker_threads make ${CALLS} calls each, every answer is its caller's`,
+  async (t) => {
+    const { stdout, stderr, code } = await run(t, 'five-environments.mjs', [String(CALLS)])
+    t.is(stdout, `${5 * CALLS}\n`, stderr)
+    t.is(code, 0)
+  },
+)
+
+test.serial('a thread that is blocked in a call or for an event can be ended', async (t) => {
+  const { stdout, code } = await run(t, 'terminated-thread.mjs')
+  t.is(stdout, 'call ended\nget ended\nsetupListener ended\n')
+  t.is(code, 0)
+})
+
+test.serial('a host ends by itself when nothing is in flight', async (t) => {
+  const { stdout, stderr, code, signal } = await run(t, 'ends-by-itself.mjs')
+  t.deepEqual(
+    { stdout, stderr, code, signal },
+    { stdout: '3\n', stderr: '', code: 0, signal: null },
+  )
+})
+
+test.serial('calls of an instance that was unref-ed hold nobody', async (t) => {
+  const { stdout, code } = await run(t, 'unrefs.mjs')
+  t.is(stdout, 'let go\n')
+  t.is(code, 0)
+})
+
+for (const state of ['idle', 'workers spin', 'calls wait', 'blocked', 'calls flow'])
+  for (const signal of ['SIGKILL', 'SIGTERM'] as const)
+    test.serial(`${signal} to the host ends its workers: ${state}`, async (t) => {
+      t.timeout(60_000)
+      const host = fork(fixture('host.mjs'), [state], {
+        execArgv: [],
+        env: { ...process.env, PLUMP_TEST_CHANNEL: channel },
+      })
+      const pids = await new Promise<number[]>((resolve) => {
+        host.once('message', (message) => resolve(message as number[]))
+      })
+      t.is(pids.length, 2)
+      t.true(pids.every(isAlive))
+      // Until its timer fires it is not blocked yet.
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      host.kill(signal)
+      const gone = await until(() => !pids.some(isAlive), 10_000)
+      for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+      t.true(gone)
+    })

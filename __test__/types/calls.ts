@@ -1,0 +1,100 @@
+// Held by `tsc` alone: what `call` and `acall` infer from the type of the worker's module.
+
+import {
+  type CommandArguments,
+  type CommandName,
+  plump,
+  type PlumpErrorCode,
+  PlumpIPC,
+  PlumpTimeoutError,
+  spawn,
+} from '../../src/index.js'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never
+const holds = <_ extends true>(): void => {}
+
+type MathModule = typeof import('./math.ts')
+
+export async function fromAModule(): Promise<void> {
+  const math = spawn<MathModule>(new URL('file:///math.js'), { workers: 'auto' })
+  holds<Equal<CommandName<MathModule>, 'add' | 'train' | 'identity'>>()
+  holds<Equal<CommandArguments<MathModule['add']>, [a: number, b: number]>>()
+
+  const sum = math.call('add', 1, 2)
+  holds<Equal<typeof sum, number>>()
+  const trained = math.call('train', new Float32Array(2))
+  holds<Equal<typeof trained, string>>()
+  const later = math.acall('train', new Float32Array(2), { epochs: 2 })
+  holds<Equal<typeof later, Promise<string>>>()
+  const limited = math.with({ timeoutMs: 5 }).acall('add', 1, 2)
+  holds<Equal<typeof limited, Promise<number>>>()
+
+  // @ts-expect-error no such command
+  math.call('subtract', 1, 2)
+  // @ts-expect-error no such command
+  void math.acall('default')
+  // @ts-expect-error a value is no command
+  math.call('version')
+  // @ts-expect-error a class is no command
+  math.call('NotACommand')
+  // @ts-expect-error a wrong argument
+  math.call('add', 1, '2')
+  // @ts-expect-error too few arguments
+  void math.acall('add', 1)
+  // @ts-expect-error too many arguments
+  math.with({}).call('add', 1, 2, 3)
+  // @ts-expect-error an unknown option
+  math.with({ timeout: 5 })
+  // @ts-expect-error an unknown option
+  spawn(new URL('file:///math.js'), { worker: 2 })
+}
+
+class Camera {
+  #position = 0
+  move(by: number): number {
+    return (this.#position += by)
+  }
+  readonly lens: string = 'wide'
+}
+
+export function fromAClass(): void {
+  const camera = new PlumpIPC<Camera>()
+  const position = camera.call('move', 3)
+  holds<Equal<typeof position, number>>()
+  // @ts-expect-error a field is no command
+  camera.call('lens')
+}
+
+export async function loosely(): Promise<void> {
+  const result = plump.call('anything', 1, 'a', {})
+  holds<Equal<typeof result, unknown>>()
+  const later = plump.acall('anything')
+  holds<Equal<typeof later, Promise<unknown>>>()
+}
+
+export function commandForms(): void {
+  const add = plump.command('add', (a: number, b: number) => a + b)
+  holds<Equal<typeof add, (a: number, b: number) => number>>()
+  const named = plump.command(function named(text: string) {
+    return text
+  })
+  holds<Equal<typeof named, (text: string) => string>>()
+  class Decorated {
+    @plump.command() one(by: number) {
+      return by
+    }
+    @plump.command('other') two() {}
+    @plump.command three() {}
+    // @ts-expect-error only methods
+    @plump.command() field = 1
+  }
+  void Decorated
+}
+
+export function errors(error: PlumpTimeoutError): void {
+  holds<Equal<typeof error.code, PlumpErrorCode>>()
+  holds<Equal<typeof error.timeoutMs, number | undefined>>()
+  // @ts-expect-error no such code
+  void (error.code === 'ERR_PLUMP_NO_SUCH_CODE')
+}
