@@ -30,8 +30,8 @@ pub enum EntryKind {
 pub enum Body {
     /// None.
     Empty,
-    /// `(offset, length)` in the inbox's buffer.
-    Inline(usize, usize),
+    /// That many of the inbox's buffer, behind those of the entry before.
+    Inline(usize),
     /// On their own.
     Large(Vec<u8>),
 }
@@ -63,6 +63,8 @@ pub const LARGE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub struct Inbox {
     bytes: Vec<u8>,
+    /// How far `bytes` has been handed out.
+    taken: usize,
     entries: VecDeque<Entry>,
 }
 
@@ -74,6 +76,9 @@ pub struct Outlet<'a> {
     count: usize,
     used: usize,
 }
+
+/// Memory that an empty inbox keeps.
+const KEPT_BYTES: usize = 1 << 20;
 
 /// Larger events get an `ArrayBuffer` of their own.
 const LARGE_EVENT_BYTES: usize = 64 * 1024;
@@ -202,9 +207,13 @@ impl Inbox {
         let body = if bytes.is_empty() {
             Body::Empty
         } else {
-            let offset = self.bytes.len();
+            // While there is always something left, the buffer is never empty: what was handed out goes now and then.
+            if self.taken > KEPT_BYTES && self.taken > self.bytes.len() / 2 {
+                self.bytes.drain(..self.taken);
+                self.taken = 0;
+            }
             self.bytes.extend_from_slice(bytes);
-            Body::Inline(offset, bytes.len())
+            Body::Inline(bytes.len())
         };
         self.entries.push_back(Entry {
             kind,
@@ -246,8 +255,13 @@ impl Inbox {
             let (kind, id, words) = (entry.kind, entry.id, [entry.a, entry.b, entry.c]);
             let fits = match &mut entry.body {
                 Body::Empty => outlet.put(kind, id, words, &[]),
-                Body::Inline(offset, length) => {
-                    outlet.put(kind, id, words, &self.bytes[*offset..*offset + *length])
+                Body::Inline(length) => {
+                    let bytes = &self.bytes[self.taken..self.taken + *length];
+                    let fits = outlet.put(kind, id, words, bytes);
+                    if fits {
+                        self.taken += *length;
+                    }
+                    fits
                 }
                 Body::Large(bytes) => {
                     outlet.has_room(0) && {
@@ -263,9 +277,118 @@ impl Inbox {
             taken(kind, id);
         }
         self.bytes.clear();
+        self.taken = 0;
         // A burst must not keep its memory for ever.
-        if self.bytes.capacity() > 1 << 20 {
+        if self.bytes.capacity() > KEPT_BYTES {
             self.bytes = Vec::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: [u32; 3] = [0; 3];
+
+    /// Takes what fits into a table of `rows` and a buffer of `room`: kind, id, words and bytes of each.
+    fn take(
+        inbox: &mut Inbox,
+        large: &mut LargeBodies,
+        rows: usize,
+        room: usize,
+    ) -> Vec<(u32, u32, [u32; 3], Vec<u8>)> {
+        let (mut table, mut incoming) = (vec![0; rows * ENTRY_WORDS], vec![0; room]);
+        let mut outlet = Outlet::new(&mut table, &mut incoming, large);
+        let mut told = Vec::new();
+        inbox.take(&mut outlet, |kind, id| told.push((kind as u32, id)));
+        let count = outlet.count();
+        let entries: Vec<_> = table
+            .chunks(ENTRY_WORDS)
+            .take(count)
+            .map(|row| {
+                let bytes = if row[2] == LARGE {
+                    large.take(row[7]).expect("a body for the token")
+                } else {
+                    assert_eq!(row[2] % 8, 0, "bytes begin aligned");
+                    incoming[row[2] as usize..][..row[3] as usize].to_vec()
+                };
+                assert_eq!(row[3] as usize, bytes.len());
+                (row[0], row[1], [row[4], row[5], row[6]], bytes)
+            })
+            .collect();
+        let seen: Vec<_> = entries.iter().map(|entry| (entry.0, entry.1)).collect();
+        assert_eq!(told, seen);
+        entries
+    }
+
+    #[test]
+    fn entries_come_out_in_their_order_with_their_words_and_bytes() {
+        let (mut inbox, mut large) = (Inbox::default(), LargeBodies::default());
+        inbox.push(EntryKind::Result, 1, [9, 8, 7], b"one");
+        inbox.push(EntryKind::Cancel, 2, EMPTY, b"");
+        inbox.push_large(EntryKind::Thrown, 3, EMPTY, b"three".to_vec());
+        inbox.push(EntryKind::Call, 4, [1, 2, 3], b"fourth");
+        assert_eq!(inbox.len(), 4);
+        let entries = take(&mut inbox, &mut large, 10, 100);
+        assert_eq!(
+            entries,
+            [
+                (1, 1, [9, 8, 7], b"one".to_vec()),
+                (5, 2, EMPTY, Vec::new()),
+                (2, 3, EMPTY, b"three".to_vec()),
+                (4, 4, [1, 2, 3], b"fourth".to_vec()),
+            ]
+        );
+        assert!(inbox.is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_waits_for_the_next_turn() {
+        let (mut inbox, mut large) = (Inbox::default(), LargeBodies::default());
+        for id in 0..10 {
+            inbox.push(EntryKind::Result, id, EMPTY, &[1; 30]);
+        }
+        let ids = |entries: Vec<(u32, u32, [u32; 3], Vec<u8>)>| -> Vec<u32> {
+            entries.into_iter().map(|entry| entry.1).collect()
+        };
+        assert_eq!(ids(take(&mut inbox, &mut large, 4, 1000)), [0, 1, 2, 3]);
+        assert_eq!(ids(take(&mut inbox, &mut large, 99, 100)), [4, 5, 6]);
+        // Larger than the buffer: it gets memory of its own, also where the buffer is full.
+        assert_eq!(ids(take(&mut inbox, &mut large, 99, 20)), [7, 8, 9]);
+    }
+
+    #[test]
+    fn an_inbox_that_is_never_empty_does_not_grow() {
+        let (mut inbox, mut large) = (Inbox::default(), LargeBodies::default());
+        let mut sent = 0_u32;
+        let mut next = 0_u32;
+        for _ in 0..20_000 {
+            while inbox.len() < 20 {
+                inbox.push(EntryKind::Result, sent, EMPTY, &sent.to_le_bytes().repeat(250));
+                sent += 1;
+            }
+            for (_, id, _, bytes) in take(&mut inbox, &mut large, 10, 16 * 1024) {
+                assert_eq!((id, &bytes[..4]), (next, &next.to_le_bytes()[..]));
+                next += 1;
+            }
+            assert!(!inbox.is_empty());
+        }
+        assert!(
+            inbox.bytes.capacity() < 4 * KEPT_BYTES,
+            "{} bytes for 20 entries of 1000",
+            inbox.bytes.capacity()
+        );
+    }
+
+    #[test]
+    fn a_large_body_is_given_once() {
+        let mut large = LargeBodies::default();
+        let (first, second) = (large.put(vec![1]), large.put(vec![2]));
+        assert_eq!(large.take(first), Some(vec![1]));
+        assert_eq!(large.take(first), None);
+        assert_eq!(large.take(99), None);
+        assert_eq!(large.put(vec![3]), first, "its token is used again");
+        assert_eq!(large.take(second), Some(vec![2]));
     }
 }
