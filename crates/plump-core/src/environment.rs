@@ -453,13 +453,19 @@ impl Environment {
     /// Publishes an event on a queue, to every other process of the family.
     ///
     /// # Errors
-    /// `BusClosed` for a queue that is not open.
+    /// `BusClosed` for a queue that is not open, `PayloadTooLarge` for more than the host of this process takes.
     pub fn publish(&self, queue: u32, parts: &[&[u8]]) -> Result<(), ErrorKind> {
         self.shared.with(|state| {
             let queue = state.queues.get_mut(&queue).ok_or(ErrorKind::BusClosed)?;
-            queue.published += 1;
             let event =
                 Arc::new(Event::new(&queue.name, "", parts).ok_or(ErrorKind::InvalidArgument)?);
+            // The host would take it for a breach of the protocol.
+            if let Some(uplink) = &state.uplink
+                && event.payload().len() > uplink.max_payload_bytes
+            {
+                return Err(ErrorKind::PayloadTooLarge);
+            }
+            queue.published += 1;
             state.fan_out(&event, None);
             if let Some(uplink) = &state.uplink {
                 uplink.mailbox.offer(&event);

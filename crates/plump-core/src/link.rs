@@ -142,6 +142,8 @@ pub(crate) struct Uplink {
     pub mailbox: Arc<Mailbox>,
     events_sent: u64,
     welcome: Option<Control>,
+    /// What the host takes at most.
+    pub max_payload_bytes: usize,
     /// Calls begun, as JavaScript says; answered; and told to the host as begun.
     begun: u64,
     answered: u64,
@@ -209,10 +211,9 @@ impl Environment {
                 }
                 let max = usize::try_from(max_payload_bytes).unwrap_or(usize::MAX);
                 if let Some(uplink) = &mut state.uplink {
-                    for port in [&mut uplink.control, &mut uplink.data]
-                        .into_iter()
-                        .flatten()
-                    {
+                    uplink.max_payload_bytes = max;
+                    // Not the control pipe: an event may come from an instance with a larger limit.
+                    if let Some(port) = &mut uplink.data {
                         port.set_max_payload_bytes(max);
                     }
                 }
@@ -408,6 +409,7 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
         mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
         events_sent: 0,
         welcome: None,
+        max_payload_bytes: usize::MAX,
         begun: 0,
         answered: 0,
         told: 0,
