@@ -254,7 +254,7 @@ impl State {
 
     fn open_pool(&mut self, options: PoolOptions) -> Result<u32, Box<Failure>> {
         let planned: usize = self.pools.values().map(|pool| pool.options.workers).sum();
-        if planned + options.workers > MAX_WORKERS {
+        if planned.saturating_add(options.workers) > MAX_WORKERS {
             return Err(too_many_workers());
         }
         let id = self.next_pool;
@@ -449,18 +449,17 @@ impl State {
             }
             return;
         };
+        // Whose end can't be noticed is not let live.
+        let spawned = spawned.and_then(|child| {
+            let key = key_of(Owner::Worker(slot), SourceKind::Exit);
+            self.reactor
+                .watch_exit(key, &child)
+                .inspect_err(|_| child.kill())
+                .map(|()| child)
+        });
         match spawned {
             Ok(child) => {
                 debug!("worker {} started", child.pid());
-                if let Err(error) = self
-                    .reactor
-                    .watch_exit(key_of(Owner::Worker(slot), SourceKind::Exit), &child)
-                {
-                    debug!(
-                        "the end of worker {} can't be watched: {error}",
-                        child.pid()
-                    );
-                }
                 let Some(worker) = self.worker_mut(slot) else {
                     return;
                 };
@@ -1061,7 +1060,8 @@ impl State {
         let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
             return;
         };
-        if !worker.life.step(LifeEvent::Ready) {
+        // One that has closed its link can't be sent anything and is about to be ended: its start has failed.
+        if worker.link_closed || !worker.life.step(LifeEvent::Ready) {
             return;
         }
         worker.was_ready = true;
