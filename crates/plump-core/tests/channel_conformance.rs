@@ -220,11 +220,12 @@ fn a_write_larger_than_the_channel_is_taken_in_parts(pair: Pair) {
 fn room_is_announced_to_a_writer_that_found_none(pair: Pair) {
     let (mut host, mut worker) = pair();
     let filled = host.fill();
-    assert!(!host.wait(SILENCE), "there is no room yet");
+    // Windows tells nobody when a pipe has room: there a writer is told to try again.
+    assert!(cfg!(windows) || !host.wait(SILENCE), "there is no room yet");
     let mut got = vec![0; filled];
     worker.read_exactly(&mut got);
     assert!(host.wait(PATIENCE), "room was not announced");
-    assert!(host.channel.try_write(&[1]).is_ok());
+    host.write_all(&[1]);
 }
 
 fn a_sleeper_is_woken_by_bytes(pair: Pair) {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::{Channel, ChannelKind, Sleeper};
 use crate::platform::{Interest, PipeReader, PipeWriter, Reactor, Source};
 
-/// What each pipe of a channel is asked to hold, bytes. Systems start at 16 to 64 KiB, one frame. A user's pipes
-/// may hold 64 MiB together before Linux cuts every further pipe of that user to a page
-/// (`fs.pipe-user-pages-soft`): at 1 MiB a pipe 32 workers would reach it, at 256 KiB it takes 128.
+/// What each pipe of a channel is asked to hold, bytes. Systems start at 16 to 64 KiB: one frame, after which a writer
+/// waits for its reader at every frame. A user's pipes may hold 64 MiB together before Linux cuts every further pipe of
+/// that user to a page or two (`fs.pipe-user-pages-soft`): at 1 MiB a pipe 32 workers would reach it, at 256 KiB it takes
+/// 128.
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A pair of pipes under one reactor. `sleep` arms the reading end; `watch` costs nothing, for the reactor reports

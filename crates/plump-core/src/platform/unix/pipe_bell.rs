@@ -178,7 +178,8 @@ fn receive(socket: &UnixDatagram) -> io::Result<[OwnedFd; DESCRIPTORS]> {
     let length = unsafe { libc::CMSG_LEN(payload_bytes()) };
     // The field's type is not the same on every system.
     #[allow(clippy::useless_conversion)]
-    let complete = usize::try_from(about.cmsg_len).is_ok_and(|had| u32::try_from(had) == Ok(length));
+    let complete =
+        usize::try_from(about.cmsg_len).is_ok_and(|had| u32::try_from(had) == Ok(length));
     if about.cmsg_type != libc::SCM_RIGHTS || !complete {
         return Err(not_a_bell());
     }

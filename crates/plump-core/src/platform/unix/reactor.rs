@@ -122,14 +122,10 @@ impl Reactor {
         if known.added {
             // SAFETY: the source is registered, so by the contract of `register` its owner has it open.
             let descriptor = unsafe { BorrowedFd::borrow_raw(source.descriptor) };
-            self.poller
-                .modify_with_mode(descriptor, event, mode)?;
+            self.poller.modify_with_mode(descriptor, event, mode)?;
         } else {
             // SAFETY: as above; it is deleted by `deregister`, which comes before its owner closes it.
-            unsafe {
-                self.poller
-                    .add_with_mode(source.descriptor, event, mode)
-            }?;
+            unsafe { self.poller.add_with_mode(source.descriptor, event, mode) }?;
             known.added = true;
         }
         known.key = key;

@@ -106,7 +106,9 @@ impl Reactor {
         };
         match (&source.of, interest) {
             (SourceOf::Reader(incoming), Interest::Readable) => incoming.arm(armed),
-            (SourceOf::Bell(ringing), Interest::Readable | Interest::EveryRing) => ringing.arm(armed),
+            (SourceOf::Bell(ringing), Interest::Readable | Interest::EveryRing) => {
+                ringing.arm(armed)
+            }
             (SourceOf::Writer(room), Interest::Writable) => {
                 let at = Instant::now() + room.pause();
                 self.reports.retry(Retry {
