@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { PROXY_REFUSAL, refusedKind, verdictOn } from './carriage.js'
 import type { CodecLimits, PayloadRoot } from './limits.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
+import { arrayBucket, OTHER_BUCKET, References } from './references.js'
 import { propertyStep, Refusal } from './refusal.js'
 import { shapeRoot, type ShapeNode } from './shapes.js'
 import { writeLongString, writeString } from './strings.js'
@@ -48,12 +49,6 @@ import { Views } from './views.js'
 
 /** Room that is there at the beginning of every value: for a tag and all that is not written by the piece. */
 const ROOM_BYTES = 64
-/** Up to here objects already met are found by a loop over them, */
-const LOOPED_OBJECTS = 12
-/** up to here by `indexOf`, */
-const SCANNED_OBJECTS = 96
-// and above by a Set, whose growth costs more than all that. The first object that comes a second time makes it a Map.
-
 /** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
 const LISTED_ELEMENTS = 4096
 
@@ -96,13 +91,7 @@ export class Encoder {
   /** Never shortened: setting an array's length costs as much as a small message, and shapes hold no values. */
   readonly #shapes: ShapeNode[] = []
   #shapeCount = 0
-  /** The first objects of the message, in the order in which they came. Never shortened, as `#shapes`. */
-  readonly #first: unknown[] = new Array<unknown>(LOOPED_OBJECTS).fill(undefined)
-  /** All objects in that order, from when there are more than `#first` holds. */
-  #all: unknown[] | undefined
-  #set: Set<unknown> | undefined
-  #map: Map<unknown, number> | undefined
-  #seenCount = 0
+  readonly #references = new References()
   #hasReferences = false
   readonly #views = new Views()
 
@@ -181,14 +170,7 @@ export class Encoder {
 
   /** Nothing of the user's may stay alive because it was sent once. */
   #release(): void {
-    const looped = Math.min(this.#seenCount, LOOPED_OBJECTS)
-    for (let i = 0; i < looped; i++) this.#first[i] = undefined
-    this.#seenCount = 0
-    if (this.#all !== undefined) {
-      this.#all = undefined
-      this.#set = undefined
-      this.#map = undefined
-    }
+    this.#references.clear()
     this.#hasReferences = false
     this.#shapeCount = 0
     if (this.#views.count > 0) this.#views.clear()
@@ -299,24 +281,46 @@ export class Encoder {
   }
 
   #writeObject(value: object): void {
-    const known = this.#meet(value)
-    if (known !== -1) {
-      this.#hasReferences = true
-      this.#out.bytes[this.#out.position++] = REFERENCE
-      writeVarint(this.#out, known)
-      return
-    }
     // Before anything else: every question that is put to a proxy runs somebody's code.
     if (isProxy(value)) throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', PROXY_REFUSAL)
-    this.#enter()
-    if (isArray(value)) {
-      this.#writeArray(value)
-    } else {
-      const prototype = getPrototypeOf(value) as object | null
-      if (prototype === Object.prototype) this.#writePlain(value)
-      else this.#writeOther(value, prototype)
+    const references = this.#references
+    // Most messages have few objects: these are looked for at once, before it is known what they are.
+    let number = -1
+    if (references.isFew) {
+      number = references.count
+      const known = references.meetFew(value)
+      if (known !== -1) return this.#writeReference(known)
+      this.#enter()
     }
-    this.#depth--
+    if (isArray(value)) {
+      const bucket = arrayBucket(value.length)
+      if (number !== -1) references.place(number, bucket)
+      else if (!this.#isNew(value, bucket)) return
+      this.#writeArray(value)
+      this.#depth--
+      return
+    }
+    const prototype = getPrototypeOf(value) as object | null
+    if (prototype === Object.prototype) this.#writePlain(value, number)
+    else this.#writeOther(value, prototype, number)
+  }
+
+  /** Goes one level down into an object that is met for the first time; of another one writes the reference. */
+  #isNew(value: object, bucket: number): boolean {
+    const known = this.#references.meet(value, bucket)
+    if (known !== -1) {
+      this.#writeReference(known)
+      return false
+    }
+    this.#enter()
+    return true
+  }
+
+  #writeReference(number: number): void {
+    const out = this.#out
+    this.#hasReferences = true
+    out.bytes[out.position++] = REFERENCE
+    writeVarint(out, number)
   }
 
   #enter(): void {
@@ -328,92 +332,71 @@ export class Encoder {
     }
   }
 
-  /** The number of an object that came before, or -1 for a new one, which gets the next number. */
-  #meet(value: object): number {
-    const count = this.#seenCount
-    let all = this.#all
-    if (all === undefined) {
-      const first = this.#first
-      for (let i = 0; i < count; i++) {
-        if (first[i] === value) return i
-      }
-      this.#seenCount = count + 1
-      if (count < LOOPED_OBJECTS) {
-        first[count] = value
-      } else {
-        all = this.#all = first.slice()
-        all.push(value)
-      }
-      return -1
-    }
-    if (count < SCANNED_OBJECTS) {
-      const number = all.indexOf(value)
-      if (number !== -1) return number
-    } else if (this.#map !== undefined) {
-      const number = this.#map.get(value)
-      if (number !== undefined) return number
-      this.#map.set(value, count)
-      this.#seenCount = count + 1
-      return -1
-    } else {
-      const set = (this.#set ??= new Set(all))
-      set.add(value)
-      if (set.size === count) {
-        this.#map = new Map(all.map((object, number) => [object, number]))
-        return this.#map.get(value)!
-      }
-    }
-    all.push(value)
-    this.#seenCount = count + 1
-    return -1
-  }
-
   /**
    * Writes own enumerable properties. Values are read and written while the keys come in, in one pass, so that
-   * a getter runs once; the shape's number is filled in when it is known.
+   * a getter runs once; the shape's number is filled in when it is known. `number` is that of the object among the
+   * references, or -1 if it has not been looked for, which can be done when its first key is known.
    */
-  #writePlain(value: object): void {
+  #writePlain(value: object, number: number): void {
     const out = this.#out
     const slot = out.position
     out.position = slot + 3
     const root = this.#root
     let node: ShapeNode = root
     let isWide = false
+    let isEntered = false
     let at = ''
     try {
       for (const key in value) {
         if (!hasOwn.call(value, key)) continue
-        at = key
         if (!isWide) {
           const child = node.lastKey === key ? node.lastChild! : node.next(key)
           if (child === undefined) isWide = true
           else node = child
         }
+        if (!isEntered) {
+          if (number === -1) {
+            out.position = slot
+            if (!this.#isNew(value, node.bucket)) return
+            out.position = slot + 3
+          } else {
+            this.#references.place(number, node.bucket)
+          }
+          isEntered = true
+        }
+        at = key
         const member = (value as Record<string, unknown>)[key]
         if (isWide) writeString(out, key, this.#maxBytes)
         this.#write(member)
       }
     } catch (error) {
-      throw Refusal.at(error, propertyStep(at))
+      throw isEntered ? Refusal.at(error, propertyStep(at)) : error
+    }
+    if (!isEntered && number === -1) {
+      out.position = slot
+      if (!this.#isNew(value, OTHER_BUCKET)) return
+      out.position = slot + 3
     }
     if (node.suspicious) {
       const refusal = refusedKind(value)
       if (refusal !== '') throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', refusal)
-      if (node === root && !isWide && this.#isSpecial(value)) {
+      if (!isEntered && this.#isSpecial(value)) {
         out.position = slot
         this.#writeSpecial(value)
+        this.#depth--
         return
       }
     }
+    this.#depth--
     if (isWide) {
       this.#reserve(ROOM_BYTES)
       out.bytes[out.position++] = END
     }
     const { bytes } = out
-    const number = node.message === this.#message ? node.number : this.#nameShape(node)
+    const shape = node.message === this.#message ? node.number : this.#nameShape(node)
     bytes[slot] = isWide ? OBJECT_WIDE : OBJECT
-    bytes[slot + 1] = number
-    bytes[slot + 2] = number >> 8
+    bytes[slot + 1] = shape
+    bytes[slot + 2] = shape >> 8
   }
 
   #nameShape(node: ShapeNode): number {
@@ -432,8 +415,7 @@ export class Encoder {
    */
   #writeArguments(values: readonly unknown[]): void {
     this.#writeArrayHead(values.length)
-    this.#first[0] = values
-    this.#seenCount = 1
+    this.#references.meetFew(values)
     this.#writeElements(values, values.length)
   }
 
@@ -504,18 +486,24 @@ export class Encoder {
     out.bytes[out.position++] = END
   }
 
-  #writeOther(value: object, prototype: object | null): void {
+  #writeOther(value: object, prototype: object | null, number: number): void {
     const verdict = prototype === null ? undefined : verdictOn(prototype)
     if (verdict?.isOrdinary === true) {
-      this.#writePlain(value)
+      this.#writePlain(value, number)
     } else if (isView(value)) {
-      this.#writeView(value)
+      if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
+        this.#writeView(value)
+        this.#depth--
+      }
     } else if (this.#isSpecial(value)) {
-      this.#writeSpecial(value)
+      if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
+        this.#writeSpecial(value)
+        this.#depth--
+      }
     } else {
       const refusal = verdict?.refusal || refusedKind(value)
       if (refusal !== '') throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', refusal)
-      this.#writePlain(value)
+      this.#writePlain(value, number)
     }
   }
 

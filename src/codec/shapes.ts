@@ -1,10 +1,12 @@
 import { Outgoing } from './outgoing.js'
+import { FIRST_KEY_BUCKETS, OTHER_BUCKET } from './references.js'
 import { writeString } from './strings.js'
 
 const MAX_NODES = 4096
 /** An object that forks here more often is a dictionary; its further keys are written beside their values. */
 const MAX_EDGES = 128
 const MAX_KEYS = 64
+const RECENT_EDGES = 32
 
 /** Where an object is after some of its keys, in a trie over the keys of all objects met so far. */
 export class ShapeNode {
@@ -16,9 +18,13 @@ export class ShapeNode {
    * all, anything that hides behind `Object.prototype`, and is looked at again.
    */
   readonly suspicious: boolean
+  /** Where References keeps objects that begin as this one. */
+  readonly bucket: number
   /** The edge taken last: objects of one shape come in rows. */
   lastKey: string | undefined = undefined
   lastChild: ShapeNode | undefined = undefined
+  /** Of the root, where objects inside one another take turns: edges taken lately, by a glance at the key. */
+  #recent: (ShapeNode | undefined)[] | undefined = undefined
   #children: Map<string, ShapeNode> | undefined = undefined
   #keys: Uint8Array | undefined = undefined
   /** Serial of the message that last used this shape, and its number in there. */
@@ -27,9 +33,15 @@ export class ShapeNode {
   /** Of `keys`, for the receiver's cache. Not relied upon there. */
   hash = 0
 
-  constructor(key: string, parent: ShapeNode | undefined) {
+  constructor(key: string, parent: ShapeNode | undefined, branch = 0) {
     this.key = key
     this.parent = parent
+    this.bucket =
+      parent === undefined
+        ? OTHER_BUCKET
+        : parent.depth === 0
+          ? FIRST_KEY_BUCKETS + branch
+          : parent.bucket
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.suspicious =
       parent === undefined || (parent.depth === 0 ? /^\d/.test(key) : parent.suspicious)
@@ -37,12 +49,25 @@ export class ShapeNode {
 
   /** The node after one more key, or undefined if the trie should not grow that way. */
   next(key: string): ShapeNode | undefined {
+    // The empty key has no first character: NaN, which becomes 0.
+    const place = ((key.length + key.charCodeAt(0)) | 0) % RECENT_EDGES
+    const recent = this.#recent?.[place]
+    if (recent !== undefined && recent.key === key) return recent
+    const child = this.#find(key)
+    if (child !== undefined && this.parent === undefined) {
+      this.#recent ??= new Array<undefined>(RECENT_EDGES).fill(undefined)
+      this.#recent[place] = child
+    }
+    return child
+  }
+
+  #find(key: string): ShapeNode | undefined {
     const children = (this.#children ??= new Map())
     let child = children.get(key)
     if (child === undefined) {
       if (this.depth >= MAX_KEYS || children.size >= MAX_EDGES || nodes >= MAX_NODES)
         return undefined
-      child = new ShapeNode(key, this)
+      child = new ShapeNode(key, this, children.size)
       children.set(key, child)
       nodes++
     }

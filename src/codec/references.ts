@@ -1,0 +1,132 @@
+/** Up to here objects already met are found by a loop over them, */
+const LOOPED_OBJECTS = 8
+/** up to here, of one bucket, by `indexOf`, and above by a Map. */
+const SCANNED_OBJECTS = 96
+
+/** Buckets 0 to 15: arrays by length, the last for all longer ones. */
+const ARRAY_BUCKETS = 16
+/** What has neither length nor keys to tell it by. */
+export const OTHER_BUCKET = ARRAY_BUCKETS
+/** Buckets from here on: objects by their first key. */
+export const FIRST_KEY_BUCKETS = ARRAY_BUCKETS + 1
+
+export function arrayBucket(length: number): number {
+  return length < ARRAY_BUCKETS ? length : ARRAY_BUCKETS - 1
+}
+
+class Bucket {
+  objects: object[] = []
+  numbers: number[] = []
+  byObject: Map<object, number> | undefined = undefined
+
+  get isEmpty(): boolean {
+    return this.objects.length === 0
+  }
+
+  find(object: object): number {
+    if (this.byObject !== undefined) return this.byObject.get(object) ?? -1
+    const at = this.objects.indexOf(object)
+    return at === -1 ? -1 : this.numbers[at]!
+  }
+
+  add(object: object, number: number): void {
+    if (this.byObject !== undefined) {
+      this.byObject.set(object, number)
+      return
+    }
+    this.objects.push(object)
+    this.numbers.push(number)
+    if (this.objects.length > SCANNED_OBJECTS) {
+      this.byObject = new Map(this.objects.map((met, at) => [met, this.numbers[at]!]))
+    }
+  }
+
+  clear(): void {
+    this.objects = []
+    this.numbers = []
+    this.byObject = undefined
+  }
+}
+
+/**
+ * The objects of one message and their numbers, to find again what comes a second time.
+ *
+ * One Map of all objects costs 60 ns an object, most of it for growing, a third of the whole encoding. An object
+ * that comes again has the same length or first key, so it is enough to look among those that have: a few dozen,
+ * at half a nanosecond each.
+ */
+export class References {
+  #count = 0
+  /** Never shortened: setting an array's length costs as much as a small message. */
+  readonly #first: (object | undefined)[] = new Array<undefined>(LOOPED_OBJECTS).fill(undefined)
+  readonly #bucketsOfFirst: number[] = new Array<number>(LOOPED_OBJECTS).fill(0)
+  readonly #buckets: (Bucket | undefined)[] = []
+  #used: Bucket[] = []
+
+  /** How many objects have come. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Whether the next object goes to `meetFew`, else to `meet`. */
+  get isFew(): boolean {
+    return this.#count < LOOPED_OBJECTS
+  }
+
+  /** The number of an object that came before, or -1 for a new one, which gets the next number. */
+  meetFew(object: object): number {
+    const first = this.#first
+    const count = this.#count
+    for (let i = 0; i < count; i++) {
+      if (first[i] === object) return i
+    }
+    first[count] = object
+    this.#bucketsOfFirst[count] = OTHER_BUCKET
+    this.#count = count + 1
+    return -1
+  }
+
+  /** Says to which bucket an object belongs that only `meetFew` has seen, before any further object comes. */
+  place(number: number, bucket: number): void {
+    this.#bucketsOfFirst[number] = bucket
+  }
+
+  /** As `meetFew`, with the bucket. */
+  meet(object: object, bucket: number): number {
+    const count = this.#count
+    if (count === LOOPED_OBJECTS) {
+      for (let i = 0; i < LOOPED_OBJECTS; i++) {
+        this.#bucket(this.#bucketsOfFirst[i]!).add(this.#first[i]!, i)
+      }
+    }
+    const met = this.#bucket(bucket)
+    const number = met.find(object)
+    if (number !== -1) return number
+    met.add(object, count)
+    this.#count = count + 1
+    return -1
+  }
+
+  #bucket(bucket: number): Bucket {
+    const met = this.#buckets[bucket] ?? this.#newBucket(bucket)
+    if (met.isEmpty) this.#used.push(met)
+    return met
+  }
+
+  #newBucket(bucket: number): Bucket {
+    // Without holes, which would make every look slower.
+    while (this.#buckets.length < bucket) this.#buckets.push(undefined)
+    return (this.#buckets[bucket] = new Bucket())
+  }
+
+  /** Nothing of the user's may stay alive because it was sent once. */
+  clear(): void {
+    const looped = Math.min(this.#count, LOOPED_OBJECTS)
+    for (let i = 0; i < looped; i++) this.#first[i] = undefined
+    this.#count = 0
+    if (this.#used.length > 0) {
+      for (const bucket of this.#used) bucket.clear()
+      this.#used = []
+    }
+  }
+}
