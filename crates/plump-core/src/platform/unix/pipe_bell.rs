@@ -1,6 +1,6 @@
 //! A bell made of a pipe, for systems without `eventfd`. Linux compiles it for its tests.
 //!
-//! A ring is a byte; a full pipe is a bell that rings already. Both ends are needed by both processes, and a child is
+//! A ring is a byte. Both ends are needed by both processes, and a child is
 //! given one descriptor a bell: that is one end of a socket pair in which both ends of the pipe wait as ancillary data.
 //! A named pipe opened for reading and writing would need only one descriptor, but a place in the file system that a
 //! crash could leave behind.
@@ -52,8 +52,13 @@ impl PipeBell {
 
     /// Rings. Rings that nobody has cleared yet may merge into one.
     pub fn ring(&self) {
-        // A full pipe rings already. The reading end is ours as well, so there is no broken pipe and no signal.
-        let _ = retry(|| (&self.writer).write(&[1]));
+        // The reading end is ours as well, so there is no broken pipe and no signal.
+        if retry(|| (&self.writer).write(&[1])).is_err() {
+            // Full: nobody clears it, for whoever hears every ring (`Interest::EveryRing`) need not. It rings
+            // already, but only a byte that comes anew is heard anew.
+            self.clear();
+            let _ = retry(|| (&self.writer).write(&[1]));
+        }
     }
 
     /// Makes the bell silent.
@@ -220,7 +225,9 @@ fn not_a_bell() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::{Interest, Reactor};
     use std::os::fd::IntoRawFd;
+    use std::time::Instant;
 
     const SOON: Option<Duration> = Some(Duration::from_millis(20));
 
@@ -241,8 +248,33 @@ mod tests {
         for _ in 0..100_000 {
             bell.ring();
         }
+        assert!(bell.wait(None));
         bell.clear();
         assert!(!bell.wait(SOON), "one clear takes every ring");
+    }
+
+    #[test]
+    fn who_hears_every_ring_hears_those_after_the_pipe_is_full() {
+        let bell = PipeBell::new().expect("a bell");
+        let reactor = Reactor::new().expect("a reactor");
+        reactor.register(1, bell.source()).expect("registered");
+        reactor
+            .arm(1, bell.source(), Interest::EveryRing)
+            .expect("armed");
+        for _ in 0..100_000 {
+            bell.ring();
+        }
+        let mut heard = Vec::new();
+        reactor.wait(&mut heard, None).expect("a wait");
+        assert_eq!(heard.len(), 1);
+        for _ in 0..100_000 {
+            heard.clear();
+            bell.ring();
+            let deadline = Instant::now() + Duration::from_secs(20);
+            reactor.wait(&mut heard, Some(deadline)).expect("a wait");
+            assert_eq!(heard.len(), 1);
+        }
+        reactor.deregister(bell.source());
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub(super) struct Ringing {
 struct State {
     rings: bool,
     armed: Option<Armed>,
+    /// Whether `armed` is told of every ring, or of the next alone.
+    for_every_ring: bool,
     sleepers: Vec<Arc<Sleeper>>,
 }
 
@@ -49,7 +51,11 @@ impl Bell {
     pub fn ring(&self) {
         let mut state = lock(&self.ringing.state);
         state.rings = true;
-        let armed = state.armed.take();
+        let armed = if state.for_every_ring {
+            state.armed.clone()
+        } else {
+            state.armed.take()
+        };
         for sleeper in &state.sleepers {
             *lock(&sleeper.woken) = true;
             sleeper.changed.notify_all();
@@ -97,13 +103,14 @@ impl Bell {
 }
 
 impl Ringing {
-    pub(super) fn arm(&self, armed: Armed) {
+    pub(super) fn arm(&self, armed: Armed, for_every_ring: bool) {
         let mut state = lock(&self.state);
-        if state.rings {
-            drop(state);
+        let rings = state.rings;
+        state.for_every_ring = for_every_ring;
+        state.armed = (for_every_ring || !rings).then(|| armed.clone());
+        drop(state);
+        if rings {
             armed.readable();
-        } else {
-            state.armed = Some(armed);
         }
     }
 

@@ -106,9 +106,8 @@ impl Reactor {
         };
         match (&source.of, interest) {
             (SourceOf::Reader(incoming), Interest::Readable) => incoming.arm(armed),
-            (SourceOf::Bell(ringing), Interest::Readable | Interest::EveryRing) => {
-                ringing.arm(armed)
-            }
+            (SourceOf::Bell(ringing), Interest::Readable) => ringing.arm(armed, false),
+            (SourceOf::Bell(ringing), Interest::EveryRing) => ringing.arm(armed, true),
             (SourceOf::Writer(room), Interest::Writable) => {
                 let at = Instant::now() + room.pause();
                 self.reports.retry(Retry {

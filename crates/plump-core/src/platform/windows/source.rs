@@ -34,7 +34,7 @@ impl Source {
 }
 
 /// A reactor that is owed one report.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Armed {
     pub(super) reports: Weak<Reports>,
     pub(super) key: usize,
