@@ -46,6 +46,10 @@ const cloned: Record<string, () => unknown> = {
   'special numbers': () => [-0, NaN, Infinity, -Infinity, 5e-324, 1.5, Number.MAX_VALUE],
   'strings of every length up to 70': () => Array.from({ length: 70 }, (_, i) => 'x'.repeat(i)),
   'strings in other alphabets': () => [
+    'é'.repeat(40_000),
+    'é'.repeat(40_000) + 'Ж',
+    'xé'.repeat(20),
+    'a'.repeat(40) + 'Ж',
     'é',
     'ÿ',
     'Ā',

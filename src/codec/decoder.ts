@@ -2,7 +2,7 @@ import { PlumpSerializationError } from '../errors.js'
 import { isAssignableKey, knownShape, rememberShape, type KnownShape } from './known-shapes.js'
 import { MAX_RESIZABLE_BYTES, type CodecLimits } from './limits.js'
 import { alignSegment } from './outgoing.js'
-import { readLatin1, sliceUtf16, sliceUtf8 } from './strings.js'
+import { readLatin1, sliceUtf16 } from './strings.js'
 import {
   ARRAY,
   ARRAY_KEYED,
@@ -36,9 +36,8 @@ import {
   SET,
   SHORT_ARRAY,
   SHORT_STRING,
-  STRING_ASCII,
+  STRING_LATIN1,
   STRING_UTF16,
-  STRING_UTF8,
   TRUE,
   UNDEFINED,
   VIEW,
@@ -56,6 +55,7 @@ interface Region {
   readonly isSegment: boolean
   /** The ArrayBuffer itself is part of the value, so it must end where its bytes end. */
   isExposed: boolean
+  views: number
   buffer: ArrayBuffer | undefined
   /** Where the region begins in `buffer`. */
   offset: number
@@ -247,6 +247,7 @@ function readViews(start: number, end: number): void {
       max,
       isSegment,
       isExposed: false,
+      views: 0,
       buffer: undefined,
       offset: 0,
     }
@@ -267,6 +268,7 @@ function readViews(start: number, end: number): void {
       if (length !== region.length) throw malformed('an ArrayBuffer is out of bounds')
       region.isExposed = true
     }
+    region.views++
     views.push(found)
   }
   let at = position - start
@@ -313,8 +315,7 @@ function readValue(): unknown {
       return view.getBigInt64(take(8), true)
     case BIGINT:
       return readBigInt()
-    case STRING_ASCII:
-    case STRING_UTF8:
+    case STRING_LATIN1:
     case STRING_UTF16:
       position--
       return readString()
@@ -373,10 +374,8 @@ function readString(): string {
   const length = view.getUint32(take(4), true)
   const at = take(length)
   switch (tag) {
-    case STRING_ASCII:
+    case STRING_LATIN1:
       return readLatin1(bytes, at, length)
-    case STRING_UTF8:
-      return sliceUtf8(bytes, at, at + length)
     case STRING_UTF16:
       if (length % 2 === 1) throw malformed('half a character')
       return sliceUtf16(bytes, at, at + length)
@@ -609,7 +608,7 @@ function bufferOf(region: Region, alignment: number): ArrayBuffer {
   const { start, length, max, isSegment, isExposed } = region
   const absolute = bytes.byteOffset + start
   // Views that share the region came with the offsets they had; 8 suits all of them.
-  const isAligned = absolute % 8 === 0 || (alignment === 1 && !isSharedRegion(region))
+  const isAligned = absolute % 8 === 0 || (alignment === 1 && region.views === 1)
   if (isOwned && isSegment && !isExposed && max === -1 && isAligned) {
     region.offset = absolute
     return (region.buffer = bytes.buffer as ArrayBuffer)
@@ -628,12 +627,4 @@ function bufferOf(region: Region, alignment: number): ArrayBuffer {
   const copy = Buffer.allocUnsafeSlow(length)
   bytes.copy(copy, 0, start, start + length)
   return (region.buffer = copy.buffer as ArrayBuffer)
-}
-
-function isSharedRegion(region: Region): boolean {
-  let views_ = 0
-  for (const other of views) {
-    if (other.region === region && ++views_ > 1) return true
-  }
-  return false
 }

@@ -50,7 +50,7 @@ import { Views } from './views.js'
 /** Room that is there at the beginning of every value: for a tag and all that is not written by the piece. */
 const ROOM_BYTES = 64
 /** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
-const LISTED_ELEMENTS = 4096
+const LISTED_ELEMENTS = 256
 
 /** The text of the indexes of most arrays: made by the engine each time it costs more than the rest of a small array. */
 const INDEXES = Array.from({ length: 256 }, (_, index) => String(index))

@@ -1,11 +1,5 @@
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
-import {
-  SHORT_STRING,
-  SHORT_STRING_LIMIT,
-  STRING_ASCII,
-  STRING_UTF16,
-  STRING_UTF8,
-} from './tags.js'
+import { SHORT_STRING, SHORT_STRING_LIMIT, STRING_LATIN1, STRING_UTF16 } from './tags.js'
 
 /**
  * Node's unchecked string methods of Buffer: half the price of `write()` and `toString()`, which look their
@@ -13,21 +7,25 @@ import {
  */
 interface RawBuffer {
   utf8Write(text: string, offset: number): number
+  latin1Write(text: string, offset: number): number
   ucs2Write(text: string, offset: number): number
   latin1Slice(start: number, end: number): string
   utf8Slice(start: number, end: number): string
   ucs2Slice(start: number, end: number): string
 }
 
-const hasRaw = (['utf8Write', 'ucs2Write', 'latin1Slice', 'utf8Slice', 'ucs2Slice'] as const).every(
-  (name) => typeof (Buffer.prototype as Partial<RawBuffer>)[name] === 'function',
-)
+const hasRaw = (
+  ['utf8Write', 'latin1Write', 'ucs2Write', 'latin1Slice', 'utf8Slice', 'ucs2Slice'] as const
+).every((name) => typeof (Buffer.prototype as Partial<RawBuffer>)[name] === 'function')
 
 const raw = (buffer: Buffer): RawBuffer => buffer as unknown as RawBuffer
 
 const writeUtf8 = hasRaw
   ? (bytes: Buffer, text: string, at: number): number => raw(bytes).utf8Write(text, at)
   : (bytes: Buffer, text: string, at: number): number => bytes.write(text, at, 'utf8')
+const writeLatin1 = hasRaw
+  ? (bytes: Buffer, text: string, at: number): number => raw(bytes).latin1Write(text, at)
+  : (bytes: Buffer, text: string, at: number): number => bytes.write(text, at, 'latin1')
 const writeUtf16 = hasRaw
   ? (bytes: Buffer, text: string, at: number): number => raw(bytes).ucs2Write(text, at)
   : (bytes: Buffer, text: string, at: number): number => bytes.write(text, at, 'utf16le')
@@ -41,12 +39,9 @@ export const sliceUtf16 = hasRaw
   ? (bytes: Buffer, start: number, end: number): string => raw(bytes).ucs2Slice(start, end)
   : (bytes: Buffer, start: number, end: number): string => bytes.toString('utf16le', start, end)
 
-const isWellFormed = (text: string): boolean =>
-  (text as string & { isWellFormed(): boolean }).isWellFormed()
-
 const HEAD_BYTES = 5
-/** Up to here three bytes a character are simply reserved; above, the exact number is counted first. */
-const RESERVED_CHARACTERS = 32 * 1024
+/** Up to here a string is written as if it were ASCII, and it is seen whether it was; above, that is counted first. */
+const TRIED_CHARACTERS = 32 * 1024
 
 /** Writes any string, with its tag. */
 export function writeString(out: Outgoing, text: string, maxBytes: number): void {
@@ -74,29 +69,45 @@ export function writeString(out: Outgoing, text: string, maxBytes: number): void
 export function writeLongString(out: Outgoing, text: string, maxBytes: number): void {
   const length = text.length
   if (length > maxBytes) throw payloadTooLarge(maxBytes)
-  if (length <= RESERVED_CHARACTERS) {
-    out.reserve(HEAD_BYTES + length * 3)
+  if (length > TRIED_CHARACTERS) {
+    const isAscii = Buffer.byteLength(text) === length
+    if (!isAscii && length * 2 > maxBytes && !isLatin1(text)) throw payloadTooLarge(maxBytes)
+    out.reserve(HEAD_BYTES + (isAscii ? length : length * 2))
+    if (isAscii) writeLatin1(out.bytes, text, out.position + HEAD_BYTES)
+    finish(out, text, isAscii)
   } else {
-    const bytes = Buffer.byteLength(text)
-    if (bytes > maxBytes) throw payloadTooLarge(maxBytes)
-    // A lone surrogate counts as 3 bytes in UTF-8 and takes 2 in UTF-16, but what stands beside it may take 1 and 2.
-    out.reserve(HEAD_BYTES + (bytes === length ? bytes : Math.max(bytes, length * 2)))
+    // Enough for ASCII and for either of the other forms; what is cut off is written again.
+    out.reserve(HEAD_BYTES + length * 2 + 4)
+    finish(out, text, writeUtf8(out.bytes, text, out.position + HEAD_BYTES) === length)
   }
+}
+
+function finish(out: Outgoing, text: string, isAscii: boolean): void {
+  const { bytes } = out
   const start = out.position
   const at = start + HEAD_BYTES
-  let tag = STRING_ASCII
-  let written = writeUtf8(out.bytes, text, at)
-  if (written !== length) {
-    tag = STRING_UTF8
-    // UTF-8 has no form for lone surrogates. Text that is mostly beyond the Latin alphabets is smaller as UTF-16.
-    if (written > length * 2 || !isWellFormed(text)) {
-      tag = STRING_UTF16
-      written = writeUtf16(out.bytes, text, at)
-    }
+  let tag = STRING_LATIN1
+  let written = text.length
+  if (!isAscii && !(text.charCodeAt(0) <= 0xff && writesAsLatin1(bytes, text, at))) {
+    tag = STRING_UTF16
+    written = writeUtf16(bytes, text, at)
   }
-  out.bytes[start] = tag
+  bytes[start] = tag
   out.view.setUint32(start + 1, written, true)
   out.position = at + written
+}
+
+/** Characters beyond one byte are cut; reading back and comparing is faster than looking at each before. */
+function writesAsLatin1(bytes: Buffer, text: string, at: number): boolean {
+  writeLatin1(bytes, text, at)
+  return sliceLatin1(bytes, at, at + text.length) === text
+}
+
+function isLatin1(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    if (text.charCodeAt(i) > 0xff) return false
+  }
+  return true
 }
 
 const make = String.fromCharCode

@@ -20,7 +20,7 @@ export const HEADER_BYTES = 5
 
 /** 0x00 to 0x7f: that integer. */
 export const SMALL_INT_LIMIT = 0x80
-/** 0x80 to 0x9f: an ASCII string of 0 to 31 characters. */
+/** 0x80 to 0x9f: a string of 0 to 31 characters, one byte each. */
 export const SHORT_STRING = 0x80
 export const SHORT_STRING_LIMIT = 32
 /** 0xa0 to 0xaf: a dense array of 0 to 15 elements. */
@@ -39,13 +39,11 @@ export const BIGINT64 = 0xb8
 /** sign:u8 length:varint, then the magnitude, highest byte first. */
 export const BIGINT = 0xb9
 /** length:u32, then one byte a character. */
-export const STRING_ASCII = 0xba
-/** bytes:u32, then UTF-8. */
-export const STRING_UTF8 = 0xbb
-/** bytes:u32, then UTF-16: exact for lone surrogates. */
-export const STRING_UTF16 = 0xbc
+export const STRING_LATIN1 = 0xba
+/** bytes:u32, then UTF-16. Not UTF-8, which Node 20 reads at a fiftieth of the speed and which has no lone surrogates. */
+export const STRING_UTF16 = 0xbb
 /** number:varint of an object of this message, counted in the order of their tags. */
-export const REFERENCE = 0xbd
+export const REFERENCE = 0xbc
 
 /** length:varint, then the elements. */
 export const ARRAY = 0xc0
