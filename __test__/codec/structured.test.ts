@@ -758,7 +758,7 @@ test('a payload above maxPayloadBytes is refused before it is made', (t) => {
   const limits = { ...DEFAULT_CODEC_LIMITS, maxPayloadBytes: 1000 }
   const tooLarge: unknown[] = [
     'x'.repeat(1000),
-    'é'.repeat(600),
+    'Ж'.repeat(600),
     new Uint8Array(1000),
     new ArrayBuffer(1e6),
     new Array<number>(1000).fill(1),
