@@ -11,8 +11,8 @@ import { isDeepStrictEqual } from 'node:util'
 import v8 from 'node:v8'
 import { nestedObject, randomBytes, smallObject } from '../payloads.js'
 
-const ROUNDS = 9
-const ROUND_MS = 40
+const ROUNDS = 15
+const ROUND_MS = 12
 
 const from = process.execArgv.join(' ').includes('tsx') ? ['src', 'ts'] : ['dist', 'js']
 const load = (name) => import(`../../${from[0]}/codec/${name}.${from[1]}`)
