@@ -103,7 +103,7 @@ export type OptionRow = OptionType & {
 const MAX_MS = 2_147_483_647
 const GIB = 1024 ** 3
 const payload = [
-  { name: 'maxPayloadBytes', type: 'integer', min: 1_024, max: 4 * GIB - 1, default: GIB },
+  { name: 'maxPayloadBytes', type: 'integer', min: 1, max: 4 * GIB - 1, default: GIB },
   { name: 'maxDepth', type: 'integer', min: 1, max: 10_000, default: 1_000 },
 ] as const satisfies OptionRow[]
 

@@ -362,6 +362,10 @@ impl Environment {
                 return WaitOutcome::Gone;
             }
             if !state.sleep_channels(Sleeper::Caller) || !state.caller_inbox.is_empty() {
+                // The I/O thread gets its turn, whatever the channels say.
+                self.shared.unlock(state);
+                state = self.shared.lock();
+                state.begin_to_watch();
                 continue;
             }
             state.watching = false;

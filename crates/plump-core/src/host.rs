@@ -291,7 +291,8 @@ impl State {
             .slots_of_pool(id)
             .into_iter()
             .filter_map(|slot| self.workers[slot].as_ref())
-            .filter(|worker| worker.ours && matches!(worker.life, Life::Starting | Life::Ready))
+            // Also those that are on their way out: how a start has failed is known when the worker is buried.
+            .filter(|worker| worker.ours)
             .count();
         let wanted = pool
             .options
@@ -749,7 +750,7 @@ impl State {
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
-        let pool = worker.pool;
+        let (pool, serial) = (worker.pool, worker.serial);
         let Some(mut port) = worker.data.take() else {
             return;
         };
@@ -758,17 +759,26 @@ impl State {
             answers += 1;
             self.on_answer(slot, header, payload)
         });
-        if let Some(worker) = self.worker_mut(slot) {
-            worker.data = Some(port);
-        }
         if answers > 0 {
             self.something_came();
         }
-        if let Err(error) = received {
-            self.link_broken(slot, &error);
+        match received {
+            Ok(_) => self.put_back(serial, Direction::Data, port),
+            // A channel that has ended is always readable: nobody could sleep beside it.
+            Err(error) => self.link_broken(slot, &error),
         }
         if answers > 0 {
             self.dispatch(pool);
+        }
+    }
+
+    /// A port was taken out so that what it received could change everything else. Its worker may be gone since.
+    fn put_back(&mut self, serial: u64, direction: Direction, port: Box<Port>) {
+        if let Some(worker) = self.worker_by_serial(serial) {
+            match direction {
+                Direction::Control => worker.control = Some(port),
+                Direction::Data => worker.data = Some(port),
+            }
         }
     }
 
@@ -914,10 +924,11 @@ impl State {
 
     /// Takes in what a worker's control pipe holds.
     pub(crate) fn pump_worker_control(&mut self, slot: usize) {
-        let Some(mut port) = self
-            .worker_mut(slot)
-            .and_then(|worker| worker.control.take())
-        else {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let serial = worker.serial;
+        let Some(mut port) = worker.control.take() else {
             return;
         };
         port.channel().fired(false);
@@ -934,11 +945,9 @@ impl State {
                 Err(error) => break Err(error),
             }
         };
-        if let Some(worker) = self.worker_mut(slot) {
-            worker.control = Some(port);
-        }
-        if let Err(error) = received {
-            self.link_broken(slot, &error);
+        match received {
+            Ok(()) => self.put_back(serial, Direction::Control, port),
+            Err(error) => self.link_broken(slot, &error),
         }
     }
 
@@ -1316,37 +1325,26 @@ impl State {
 
     /// Takes in everything that an ended worker had written.
     fn read_last(&mut self, slot: usize) {
-        for control in [true, false] {
+        for direction in [Direction::Control, Direction::Data] {
+            let Some(worker) = self.worker_mut(slot) else {
+                return;
+            };
+            let port = match direction {
+                Direction::Control => worker.control.take(),
+                Direction::Data => worker.data.take(),
+            };
+            let Some(mut port) = port else { continue };
             loop {
-                let Some(worker) = self.worker_mut(slot) else {
-                    return;
-                };
-                let place = if control {
-                    &mut worker.control
-                } else {
-                    &mut worker.data
-                };
-                let Some(mut port) = place.take() else { break };
-                let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
-                    if control {
-                        self.on_control(slot, header, payload)
-                    } else {
-                        self.on_answer(slot, header, payload)
-                    }
+                let received = port.receive(READ_BUDGET_BYTES, |header, payload| match direction {
+                    Direction::Control => self.on_control(slot, header, payload),
+                    Direction::Data => self.on_answer(slot, header, payload),
                 });
-                let Some(worker) = self.worker_mut(slot) else {
-                    return;
-                };
-                let place = if control {
-                    &mut worker.control
-                } else {
-                    &mut worker.data
-                };
-                *place = Some(port);
                 match received {
                     Ok(true) => {}
                     Err(PortError::Protocol(what)) => {
-                        worker.reason.get_or_insert(breach(&what));
+                        if let Some(worker) = self.worker_mut(slot) {
+                            worker.reason.get_or_insert(breach(&what));
+                        }
                         break;
                     }
                     // `WouldBlock` without an end: somebody else still holds the worker's end. It is not our worker.
@@ -1519,6 +1517,13 @@ impl State {
             .to_string(),
         )
     }
+}
+
+/// One of a worker's two channels.
+#[derive(Clone, Copy)]
+enum Direction {
+    Control,
+    Data,
 }
 
 /// The payload of a call that is sent.

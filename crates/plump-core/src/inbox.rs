@@ -365,7 +365,12 @@ mod tests {
         let mut next = 0_u32;
         for _ in 0..20_000 {
             while inbox.len() < 20 {
-                inbox.push(EntryKind::Result, sent, EMPTY, &sent.to_le_bytes().repeat(250));
+                inbox.push(
+                    EntryKind::Result,
+                    sent,
+                    EMPTY,
+                    &sent.to_le_bytes().repeat(250),
+                );
                 sent += 1;
             }
             for (_, id, _, bytes) in take(&mut inbox, &mut large, 10, 16 * 1024) {

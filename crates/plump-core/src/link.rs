@@ -12,7 +12,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
-use crate::limits::{MAILBOX_EVENTS, NAMES_PER_MESSAGE};
+use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
 use crate::platform::{self, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
 use std::io;
@@ -92,7 +92,14 @@ pub(crate) fn make_link(
         .collect();
     let value = format!("{FORM} {parent} {kind} {}", numbers.join(" "));
     Ok(MadeLink {
-        control: Port::new(Box::new(control), Order::Strict, max_payload_bytes),
+        control: Port::new(
+            Box::new(control),
+            Order::Strict,
+            // Control messages have a limit of their own, and an event is longer than its payload by two names.
+            max_payload_bytes
+                .max(MAX_CONTROL_BYTES)
+                .saturating_add(4 + 2 * MAX_QUEUE_NAME_BYTES),
+        ),
         data: Port::new(data, Order::Interleaved, max_payload_bytes),
         ends: LinkEnds(ends),
         value,
