@@ -205,7 +205,8 @@ impl Poller {
     ) -> libc::c_long {
         if !self.old_kernel.load(Ordering::Relaxed) {
             let spec = timeout.map(|timeout| libc::timespec {
-                tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+                // 68 years are enough, and fit every C library's type.
+                tv_sec: timeout.as_secs().try_into().unwrap_or(i32::MAX.into()),
                 tv_nsec: timeout.subsec_nanos().into(),
             });
             let spec = spec.as_ref().map_or(ptr::null(), ptr::from_ref);
