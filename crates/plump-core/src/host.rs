@@ -644,7 +644,7 @@ impl State {
                 ErrorKind::UnknownCommand,
                 format!("The worker has no command '{name}'."),
             );
-            self.fail(id, &failure);
+            self.fail(id, &failure.of_command(&name));
             return;
         };
         let left_ms = deadline.map_or(0, |deadline| {
@@ -754,6 +754,7 @@ impl State {
         let Some(mut port) = worker.data.take() else {
             return;
         };
+        port.set_max_partials(usize::try_from(worker.window.in_flight()).unwrap_or(usize::MAX));
         let mut answers = 0;
         let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
             answers += 1;
@@ -994,8 +995,10 @@ impl State {
             } => self.on_hello(slot, protocol, &version, pid),
             _ if !worker.greeted => return breach("it did not say hello first"),
             Control::Commands(names) => {
+                // None at all is a breach, too: each message costs the host an entry, and this one could come for ever.
                 let too_many = worker.announced as usize + names.len() > MAX_COMMANDS;
                 if too_many
+                    || names.is_empty()
                     || names
                         .iter()
                         .any(|name| name.is_empty() || name.len() > MAX_COMMAND_NAME_BYTES)

@@ -91,6 +91,7 @@ pub struct Port {
     channel: Box<dyn Channel>,
     order: Order,
     max_payload_bytes: usize,
+    max_partials: usize,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -109,6 +110,7 @@ impl Port {
             channel,
             order,
             max_payload_bytes,
+            max_partials: MAX_PARTIAL_PAYLOADS,
             buffer: Vec::new(),
             start: 0,
             end: 0,
@@ -128,6 +130,12 @@ impl Port {
     /// Sets the limit of payloads, once the host has said it.
     pub fn set_max_payload_bytes(&mut self, bytes: usize) {
         self.max_payload_bytes = bytes;
+    }
+
+    /// Sets how many long payloads may be under way to this side: as many as are expected. Each may grow to the limit
+    /// of payloads, so one that nobody asked for must not begin.
+    pub fn set_max_partials(&mut self, most: usize) {
+        self.max_partials = most.min(MAX_PARTIAL_PAYLOADS);
     }
 
     /// Bytes that the channel has not taken yet.
@@ -239,7 +247,7 @@ impl Port {
             .position(|partial| partial.header.call == header.call);
         if header.kind != FrameKind::Chunk {
             let most = match self.order {
-                Order::Interleaved => MAX_PARTIAL_PAYLOADS,
+                Order::Interleaved => self.max_partials,
                 Order::Strict => MAX_PARTIALS_IN_ORDER,
             };
             if at.is_some() || self.partials.len() >= most {
