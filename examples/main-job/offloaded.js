@@ -12,7 +12,7 @@ let pool
  */
 export async function work(paths, report) {
   // One file at a time in each worker: minifying never waits for anything, so interleaving several
-  // would only have them compete, with each other and with this server.
+  // would only have them compete, with each other and with this server, and finish in bursts.
   const options = /** @type {const} */ ({ workers: 'auto', concurrency: 1 })
   const workers = (pool = spawn(new URL('./job.js', import.meta.url), options))
   const listener = plumpBus.setupAsyncListener((event) =>
