@@ -566,6 +566,7 @@ impl State {
         }
         if let Some(pool) = self.pools.get_mut(&request.pool) {
             pool.queue.push(id, bytes);
+            pool.queue.sweep(&self.calls);
         }
         self.fill_pool(request.pool);
         Ok(slot_of(id))
@@ -1321,6 +1322,9 @@ impl State {
         drop(worker);
         if !was_ready {
             self.start_failed(pool, &failure);
+        } else if let Some(pool) = self.pools.get_mut(&pool) {
+            // Its place may be filled again, whatever became of another start meanwhile.
+            pool.start_failed = false;
         }
         self.finish_closing(pool);
         self.dispatch(pool);
@@ -1367,10 +1371,11 @@ impl State {
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
+        // Also where others live: a module that fails must not be started again and again for the calls that wait.
+        pool.start_failed = true;
         if pool.state != PoolState::Open || others {
             return;
         }
-        pool.start_failed = true;
         self.fail_queue(pool_id, failure);
         self.inbox
             .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());

@@ -256,6 +256,8 @@ impl Window {
 #[derive(Debug, Default)]
 pub struct CallQueue {
     ids: VecDeque<CallId>,
+    /// How many of them are not settled.
+    waiting: usize,
     bytes: usize,
 }
 
@@ -263,7 +265,16 @@ impl CallQueue {
     /// Adds a call with so many bytes of payload.
     pub fn push(&mut self, id: CallId, bytes: usize) {
         self.ids.push_back(id);
+        self.waiting += 1;
         self.bytes += bytes;
+    }
+
+    /// Gives the places of calls that were settled meanwhile back, whenever they are more than those that wait.
+    pub fn sweep(&mut self, calls: &Calls) {
+        if self.ids.len() > 1024 + 2 * self.waiting {
+            self.ids
+                .retain(|id| calls.get(*id).is_some_and(|call| !call.settled));
+        }
     }
 
     /// The first call that still waits; those that were settled meanwhile are dropped.
@@ -274,31 +285,33 @@ impl CallQueue {
             }
             self.ids.pop_front();
         }
-        self.bytes = 0;
+        (self.waiting, self.bytes) = (0, 0);
         None
     }
 
-    /// Takes the first call, whose payload has so many bytes.
+    /// Takes the first call, as `front` gave it, whose payload has so many bytes.
     pub fn pop(&mut self, bytes: usize) {
         self.ids.pop_front();
+        self.waiting = self.waiting.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// A call that waits was settled: its payload is gone.
     pub fn forget(&mut self, bytes: usize) {
+        self.waiting = self.waiting.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// How many wait, those settled meanwhile included.
+    /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.waiting
     }
 
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.waiting == 0
     }
 
     /// Bytes of payload that wait.
@@ -428,11 +441,29 @@ mod tests {
         }
         calls.settle(ids[0]);
         queue.forget(10);
+        assert_eq!(queue.len(), 2, "who has timed out takes no place");
         assert_eq!(queue.front(&calls), Some(ids[1]));
         queue.pop(10);
         assert_eq!(queue.bytes(), 10);
         calls.settle(ids[2]);
         assert_eq!(queue.front(&calls), None);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn calls_that_time_out_behind_one_that_waits_leave_nothing() {
+        let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
+        let first = calls.create(0, 0, false);
+        queue.push(first, 1);
+        for _ in 0..10_000 {
+            let id = calls.create(0, 0, false);
+            queue.push(id, 1);
+            calls.settle(id);
+            queue.forget(1);
+            queue.sweep(&calls);
+        }
+        assert_eq!((queue.len(), queue.bytes()), (1, 1));
+        assert!(queue.ids.len() < 2000);
+        assert_eq!(queue.front(&calls), Some(first));
     }
 }
