@@ -288,7 +288,14 @@ impl Channel for Dribbling {
 fn frames_come_out_whole_however_the_bytes_are_cut() {
     let sent = assorted();
     let bytes = bytes_of(&sent);
-    for (seed, most) in [(1, 1), (2, 2), (3, 25), (4, 1000), (5, 70_000), (6, 200_000)] {
+    for (seed, most) in [
+        (1, 1),
+        (2, 2),
+        (3, 25),
+        (4, 1000),
+        (5, 70_000),
+        (6, 200_000),
+    ] {
         let (mut writer, reader) = channels(bytes.len());
         assert_eq!(writer.try_write(&bytes).unwrap(), bytes.len());
         let reader = Dribbling {
@@ -360,7 +367,10 @@ fn a_small_frame_arrives_before_the_end_of_a_large_one_that_was_sent_earlier() {
 fn large_frames_take_turns() {
     let (mut near, mut far) = ports(100_000, Order::Interleaved, PLENTY);
     // Six times as long as the other: if it went first as a whole, it would arrive first.
-    near.send(Header::new(FrameKind::Result, 1, 0, 0), &[&vec![1; 6 * MIB]]);
+    near.send(
+        Header::new(FrameKind::Result, 1, 0, 0),
+        &[&vec![1; 6 * MIB]],
+    );
     near.send(Header::new(FrameKind::Result, 2, 0, 0), &[&vec![2; MIB]]);
     let mut arrived = Vec::new();
     while arrived.len() < 2 {
@@ -479,7 +489,10 @@ fn a_payload_of_the_largest_size_passes_and_one_byte_more_ends_the_link() {
         let (frames, error) = receive_all(&mut far);
         assert!(error.is_none());
         assert_eq!(frames[0].payload.len(), limit);
-        near.send(Header::new(FrameKind::Call, 2, 0, 0), &[&vec![0; limit + 1]]);
+        near.send(
+            Header::new(FrameKind::Call, 2, 0, 0),
+            &[&vec![0; limit + 1]],
+        );
         near.flush().unwrap();
         let (frames, error) = receive_all(&mut far);
         assert!(frames.is_empty());
@@ -491,7 +504,10 @@ fn a_payload_of_the_largest_size_passes_and_one_byte_more_ends_the_link() {
 fn a_budget_ends_a_turn_and_loses_nothing() {
     let (mut near, mut far) = ports(PLENTY, Order::Interleaved, PLENTY);
     for call in 0..100 {
-        near.send(Header::new(FrameKind::Call, call, 0, 0), &[&vec![0; 50_000]]);
+        near.send(
+            Header::new(FrameKind::Call, call, 0, 0),
+            &[&vec![0; 50_000]],
+        );
     }
     near.flush().unwrap();
     let (mut seen, mut turns) = (0, 0);
@@ -609,7 +625,12 @@ fn bytes_that_are_no_frames_end_the_link_with_a_word_about_what_was_wrong() {
         ),
         (
             "never began",
-            [total(10), frame(Chunk, 0, 1, b"12"), frame(Chunk, 0, 1, b"3")].concat(),
+            [
+                total(10),
+                frame(Chunk, 0, 1, b"12"),
+                frame(Chunk, 0, 1, b"3"),
+            ]
+            .concat(),
         ),
         ("began twice", [total(10), total(10)].concat()),
         ("reserved bytes", {
