@@ -19,9 +19,9 @@ mod linux {
     use plump_core::channel::ring::{DEFAULT_CAPACITY, RingChannel, RingPair};
     use plump_core::channel::spin::{SpinWindow, Watch};
     use plump_core::channel::{Channel, Sleeper};
-    use plump_core::platform::{Bell, available_cpus};
+    use plump_core::platform::Bell;
 
-    use super::placement::Placement;
+    use super::placement::{Placement, cpus};
 
     const MESSAGE: [u8; 64] = [1; 64];
 
@@ -47,7 +47,7 @@ mod linux {
         fn new(ring: RingChannel, wait: Wait, who: Sleeper) -> Self {
             Self {
                 ring,
-                window: SpinWindow::new(50, available_cpus()),
+                window: SpinWindow::new(50, cpus().len()),
                 wait,
                 who,
             }

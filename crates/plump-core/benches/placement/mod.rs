@@ -49,7 +49,7 @@ impl Placement {
 }
 
 /// The CPUs that this process was started on; asked once, before anything is pinned.
-fn cpus() -> &'static [usize] {
+pub fn cpus() -> &'static [usize] {
     static CPUS: std::sync::OnceLock<Vec<usize>> = std::sync::OnceLock::new();
     CPUS.get_or_init(|| {
         // SAFETY: a `cpu_set_t` is a bit field; zeros are valid and mean none.

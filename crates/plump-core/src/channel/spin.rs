@@ -19,7 +19,7 @@ const MEMORY: u32 = 8;
 const FIRST_PROBE: u32 = 8;
 
 /// The most waits between two attempts: a vain one costs a whole window.
-const RAREST_PROBE: u32 = 128;
+const RAREST_PROBE: u32 = 64;
 
 /// The window of one waiter, adapted to what its waits took.
 #[derive(Clone, Debug)]
@@ -34,9 +34,10 @@ pub struct SpinWindow {
 }
 
 impl SpinWindow {
-    /// `spin_us`: the longest window, microseconds, 0 turns watching off. `cpus`: how many CPUs this process may use
-    /// ([`available_cpus`](crate::platform::available_cpus)); with one there is never a window, for the other side could
-    /// not run in it.
+    /// `spin_us`: the longest window, microseconds, 0 turns watching off. `cpus`: how many CPUs the machine has; with one
+    /// there is never a window, for the other side could not run in it. Not how many this process may use: two processes
+    /// pinned to one CPU each gain the most from watching, and those that share one are told apart by
+    /// [`Channel::peer_on_other_cpu`](super::Channel::peer_on_other_cpu).
     #[must_use]
     pub fn new(spin_us: u32, cpus: usize) -> Self {
         let longest = if cpus > 1 {

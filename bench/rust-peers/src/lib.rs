@@ -1,0 +1,1 @@
+//! Nothing: `benches/` holds all there is.
