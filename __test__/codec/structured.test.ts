@@ -6,6 +6,7 @@ import test from 'ava'
 import { PlumpSerializationError } from '../../src/errors.js'
 import { DEFAULT_CODEC_LIMITS, type PayloadRoot } from '../../src/codec/limits.js'
 import { Outgoing } from '../../src/codec/outgoing.js'
+import { OBJECT_WIDE } from '../../src/codec/tags.js'
 import { decodeStructured, encoderCounts, encodeStructured } from '../../src/codec/structured.js'
 import { encoded, gather, roundTrip } from './round-trip.js'
 import { difference } from './same-graph.js'
@@ -459,6 +460,18 @@ test('each message stands alone: one can be lost, repeated or read late', (t) =>
   ].map((value) => encoded(value))
   for (const wire of [wires[2]!, wires[2]!, wires[0]!])
     t.notThrows(() => decodeStructuredOwned(wire))
+})
+
+test('objects of ever new shapes do not spoil those that come often', (t) => {
+  const row = { id: 1, name: 'x' }
+  for (let i = 0; i < 4000; i++) {
+    const odd = Object.fromEntries(
+      Array.from({ length: 1 + (i % 80) }, (_, k) => [`k${i}-${k}`, k]),
+    )
+    t.deepEqual(roundTrip([odd, row]), [odd, row])
+  }
+  // In the form for known shapes: keys apart from values.
+  t.is(encoded([row, row, { ...row }]).filter((byte) => byte === OBJECT_WIDE).length, 0)
 })
 
 test('a getter can encode another message meanwhile', (t) => {

@@ -7,6 +7,7 @@ const MAX_NODES = 4096
 const MAX_EDGES = 128
 const MAX_KEYS = 64
 const RECENT_EDGES = 32
+const MAX_TURNED_AWAY = 1000
 
 /** Where an object is after some of its keys, in a trie over the keys of all objects met so far. */
 export class ShapeNode {
@@ -65,8 +66,11 @@ export class ShapeNode {
     const children = (this.#children ??= new Map())
     let child = children.get(key)
     if (child === undefined) {
-      if (this.depth >= MAX_KEYS || children.size >= MAX_EDGES || nodes >= MAX_NODES)
+      if (this.depth >= MAX_KEYS) return undefined
+      if (children.size >= MAX_EDGES || nodes >= MAX_NODES) {
+        turnedAway++
         return undefined
+      }
       child = new ShapeNode(key, this, children.size)
       children.set(key, child)
       nodes++
@@ -97,16 +101,19 @@ export class ShapeNode {
 }
 
 let nodes = 0
+/** Objects that found no place. */
+let turnedAway = 0
 let root = new ShapeNode('', undefined)
 
 /**
- * Where every object of a new message begins. A trie that is full of shapes that came once is thrown away
- * as a whole, rather than ordered by use: the next message rebuilds what it needs in microseconds.
+ * Where every object of a new message begins. A trie that is full of shapes that came once, and turns others away,
+ * is thrown away as a whole, rather than ordered by use: the next message rebuilds what it needs in microseconds.
  */
 export function shapeRoot(): ShapeNode {
-  if (nodes >= MAX_NODES) {
+  if (turnedAway >= MAX_TURNED_AWAY) {
     root = new ShapeNode('', undefined)
     nodes = 0
+    turnedAway = 0
   }
   return root
 }
