@@ -80,7 +80,7 @@ export class PlumpWorkerError extends PlumpError {
 
 /** A value can't travel, or bytes that came are none. */
 export class PlumpSerializationError extends PlumpError {
-  /** Where in the arguments or the result the value is, for example `arguments[0].user.callback`. */
+  /** Where in the arguments or the result the value is, for example `args[0].user.callback`. */
   declare readonly path?: string
 
   constructor(
