@@ -51,3 +51,19 @@ for (const name of examples) {
     t.true(texts.some((text) => text.includes(`examples/${name}/`)))
   })
 }
+
+test('the examples in TypeScript type-check', async (t) => {
+  t.timeout(WATCHDOG_MS + 10_000)
+  const files = examples.flatMap((name) =>
+    readdirSync(new URL(`examples/${name}/`, root))
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => `examples/${name}/${file}`),
+  )
+  t.true(files.length >= 3)
+  const flags = ['--noEmit', '--strict', '--allowImportingTsExtensions', '--skipLibCheck']
+  const kinds = ['--module', 'nodenext', '--target', 'es2022', '--types', 'node']
+  const libs = ['--lib', 'es2023,esnext.disposable,esnext.decorators']
+  const tsc = 'node_modules/typescript/bin/tsc'
+  const { stdout } = await run([tsc, '--ignoreConfig', ...flags, ...kinds, ...libs, ...files])
+  t.is(stdout, '')
+})
