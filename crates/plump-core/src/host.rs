@@ -1235,7 +1235,11 @@ impl State {
         }
         debug!("the link to worker {:?} is closed: {error}", worker.pid);
         let (ours, serial) = (worker.ours, worker.serial);
-        if ours {
+        // One that takes its leave as it was asked to is given the grace of the one who closes.
+        let asked = worker.goodbye && worker.life == Life::Draining;
+        if ours && asked {
+            debug!("worker {:?} has taken its leave", worker.pid);
+        } else if ours {
             // Its exit tells more than the closed link.
             self.add_timer(Instant::now() + EXIT_AFTER_LINK, Timer::Reap(serial));
         } else {
