@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use family::{
-    HEARD, Host, Outcome, PATIENCE, QUEUE, ROLE, Random, VERSION, is_running, program_again,
-    signal, until, within_watchdog,
+    HEARD, Host, LEAVES_IN_MS, Outcome, PATIENCE, QUEUE, ROLE, Random, VERSION, is_running,
+    program_again, signal, until, within_watchdog,
 };
 use plump_core::environment::{Environment, WaitOutcome};
 use plump_core::errors::ErrorKind;
@@ -39,6 +39,7 @@ over_every_channel!(
     a_call_times_out_while_its_worker_is_busy_and_its_late_answer_is_dropped,
     a_blocked_caller_times_out,
     closing_lets_finish_what_has_begun_and_refuses_the_rest,
+    closing_lets_a_worker_put_things_in_order_after_its_goodbye,
     closing_ends_a_busy_worker_politely,
     closing_ends_a_worker_that_ignores_the_polite_signal_by_force,
     closing_does_not_wait_for_a_worker_that_has_not_started,
@@ -343,6 +344,23 @@ fn closing_lets_finish_what_has_begun_and_refuses_the_rest(channel: &str) {
     // Again is the same as once.
     host.core().close_pool(pool, 0);
     assert_eq!(host.stats(pool)["state"], "closed");
+}
+
+fn closing_lets_a_worker_put_things_in_order_after_its_goodbye(channel: &str) {
+    let mut host = Host::start();
+    let slow = json!({ "env": [[LEAVES_IN_MS, "900"]] });
+    let pool = host.open_with(channel, "worker", slow);
+    host.block(pool, "echo", b"");
+    host.core().close_pool(pool, 20_000);
+    let exit = host.hear(pool, "exit");
+    assert_eq!(exit["exitCode"], 0, "{exit}");
+    host.hear(pool, "closed");
+    // Not without end.
+    let slow = json!({ "env": [[LEAVES_IN_MS, "30000"]] });
+    let pool = host.open_with(channel, "worker", slow);
+    host.block(pool, "echo", b"");
+    host.core().close_pool(pool, 100);
+    assert_eq!(host.hear(pool, "exit")["signal"], "SIGTERM");
 }
 
 fn end_of_a_busy_worker(channel: &str, role: &str) -> String {

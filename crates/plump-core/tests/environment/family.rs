@@ -24,6 +24,8 @@ pub const ROLE: &str = "PLUMP_TEST_ROLE";
 pub const PLAYER: &str = "this_program_started_again_plays_its_role";
 /// Where a worker writes what it heard, once it has heard `END`.
 pub const HEARD: &str = "PLUMP_TEST_HEARD";
+/// How long a worker takes to exit after it has closed its link, milliseconds.
+pub const LEAVES_IN_MS: &str = "PLUMP_TEST_LEAVES_IN_MS";
 pub const END: &[u8] = b"end";
 /// The queue that every worker opens.
 pub const QUEUE: &str = "family";
@@ -588,6 +590,9 @@ pub fn serve() -> ! {
         let due = service.answer_later(&within);
         if ending && service.later.is_empty() {
             within.core.end_uplink();
+            // As a program does that has something to put in order.
+            let takes = env::var(LEAVES_IN_MS).map_or(0, |ms| ms.parse().expect("a number"));
+            thread::sleep(Duration::from_millis(takes));
             std::process::exit(0);
         }
         if drained.count == 0 && drained.asleep {
