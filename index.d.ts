@@ -51,7 +51,7 @@ export declare class PlumpWorkerError extends PlumpError {
 }
 /** A value can't travel, or bytes that came are none. */
 export declare class PlumpSerializationError extends PlumpError {
-	/** Where in the arguments or the result the value is, for example `arguments[0].user.callback`. */
+	/** Where in the arguments or the result the value is, for example `args[0].user.callback`. */
 	readonly path?: string;
 	constructor(code: PlumpErrorCode, message?: string, details?: {
 		cause?: unknown;
@@ -323,6 +323,8 @@ export interface PlumpStats {
 	/** How often watching for an answer paid, and how often it ended in sleep. */
 	readonly spinHits: number;
 	readonly spinMisses: number;
+	/** Names of the commands that the workers have announced. */
+	readonly commands: readonly string[];
 }
 export interface WorkerStats {
 	readonly pid: number;

@@ -310,6 +310,8 @@ export interface PlumpStats {
   /** How often watching for an answer paid, and how often it ended in sleep. */
   readonly spinHits: number
   readonly spinMisses: number
+  /** Names of the commands that the workers have announced. */
+  readonly commands: readonly string[]
 }
 
 export interface WorkerStats {
@@ -334,6 +336,7 @@ const NOT_STARTED: PlumpStats = {
   queuedBytes: 0,
   spinHits: 0,
   spinMisses: 0,
+  commands: [],
 }
 
 function closed(): PlumpConnectionError {

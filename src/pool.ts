@@ -154,6 +154,7 @@ export class Pool implements CallOwner {
   }
 
   failure(entry: FailureEntry, command: string): Error {
+    if (isUnknownCommand(entry)) this.#learnCommands()
     const error = failureError(
       { facts: { command, ...entry.facts }, cause: entry.cause },
       isUnknownCommand(entry) ? didYouMean(command, this.#commands) : '',
@@ -161,6 +162,13 @@ export class Pool implements CallOwner {
     // Names that turned out to be none must not pile up here.
     if (isUnknownCommand(entry)) this.#numbers.delete(command)
     return error
+  }
+
+  /** A program that only blocks takes in no events, so it has not been told which commands there are. */
+  #learnCommands(): void {
+    if (this.#commands.size > 0 || this.closed) return
+    const stats = JSON.parse(this.exchange.binding.poolStats(this.id)) as { commands: string[] }
+    for (const name of stats.commands) this.#commands.add(name)
   }
 
   onEvent(event: PoolEvent, cause: unknown): void {

@@ -1517,6 +1517,21 @@ impl State {
             })
             .collect();
         let (hits, misses) = self.spin_counts();
+        let known = |number: &usize| {
+            let workers = self
+                .workers
+                .iter()
+                .flatten()
+                .filter(|worker| worker.pool == id);
+            workers
+                .filter_map(|worker| worker.numbers.get(*number))
+                .any(Option::is_some)
+        };
+        let commands: Vec<_> = (0..pool.names.len())
+            .filter(known)
+            .filter_map(|number| u32::try_from(number).ok())
+            .map(|number| pool.names.name(number))
+            .collect();
         Some(
             json!({
                 "state": pool.state,
@@ -1525,6 +1540,7 @@ impl State {
                 "queuedBytes": pool.queue.bytes(),
                 "spinHits": hits,
                 "spinMisses": misses,
+                "commands": commands,
             })
             .to_string(),
         )
