@@ -102,6 +102,12 @@ fn a_watch_ends_after_its_window() {
     }
     assert!(watch.elapsed() >= us(200));
     assert!(looks > 1);
-    let mut none = Watch::begin(Duration::ZERO);
-    assert!(!none.goes_on());
+}
+
+#[test]
+fn a_watch_without_a_window_measures_the_sleep_that_follows() {
+    let mut watch = Watch::begin(Duration::ZERO);
+    assert!(!watch.goes_on());
+    std::thread::sleep(us(200));
+    assert!(watch.elapsed() >= us(200));
 }

@@ -65,7 +65,7 @@ use crate::platform::{InheritedEnd, current_cpu};
 
 /// Bytes of each ring by default. Four of the largest frames: the sender of a long payload is a few frames ahead of its
 /// reader and both stay at work, while the pair costs half a MiB per worker and stays in a core's second-level cache.
-/// `docs/decisions/ring-capacity.md` has the measurement.
+/// `docs/decisions/0011-ring-capacity.md` has the measurement.
 pub const DEFAULT_CAPACITY: u32 = 256 * 1024;
 
 /// The largest ring: differences of the 32-bit counters must stay unambiguous.

@@ -111,9 +111,12 @@ impl SpinWindow {
 const LOOKS_PER_CLOCK: u32 = 16;
 
 /// One watch: `while watch.goes_on() { look }`.
+///
+/// Its clock starts with the sixteenth look, less than a microsecond late: an answer that is there by then, as most are
+/// while both sides are awake, has cost no reading of the clock at all.
 #[derive(Debug)]
 pub struct Watch {
-    begun: Instant,
+    begun: Option<Instant>,
     window: Duration,
     looks: u32,
 }
@@ -123,7 +126,8 @@ impl Watch {
     #[must_use]
     pub fn begin(window: Duration) -> Self {
         Self {
-            begun: Instant::now(),
+            // Without a window a sleep follows, beside which the clock is nothing, and which has to be measured.
+            begun: window.is_zero().then(Instant::now),
             window,
             looks: 0,
         }
@@ -131,14 +135,18 @@ impl Watch {
 
     /// Whether to look once more; eases the processor in between.
     pub fn goes_on(&mut self) -> bool {
-        if self.looks % LOOKS_PER_CLOCK == LOOKS_PER_CLOCK - 1
-            && self.begun.elapsed() >= self.window
-        {
+        if self.window.is_zero() {
             return false;
+        }
+        if self.looks % LOOKS_PER_CLOCK == LOOKS_PER_CLOCK - 1 {
+            let begun = *self.begun.get_or_insert_with(Instant::now);
+            if begun.elapsed() >= self.window {
+                return false;
+            }
         }
         self.looks = self.looks.wrapping_add(1);
         std::hint::spin_loop();
-        !self.window.is_zero()
+        true
     }
 
     /// Whether this look is one at which the clock was read: the place for checks that are too dear for every look.
@@ -147,9 +155,9 @@ impl Watch {
         self.looks.is_multiple_of(LOOKS_PER_CLOCK)
     }
 
-    /// How long it has been.
+    /// How long it has been, sleep after it included; zero for a watch that ended before its clock started.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        self.begun.map_or(Duration::ZERO, |begun| begun.elapsed())
     }
 }
