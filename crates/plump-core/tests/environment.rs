@@ -449,10 +449,8 @@ fn a_full_queue_refuses_and_timed_out_calls_make_room(channel: &str) {
     for ticket in waiting.into_iter().chain([alone]) {
         host.settle(ticket);
     }
-    assert_eq!(
-        host.block(pool, "echo", [9; 100_000]).result(),
-        [9; 100_000]
-    );
+    let alone = vec![9; 100_000];
+    assert!(host.block(pool, "echo", &alone).result() == alone);
 }
 
 fn a_payload_above_the_limit_is_refused_and_one_at_the_limit_passes(channel: &str) {

@@ -700,10 +700,10 @@ fn a_claim_of_a_large_payload_costs_nothing_until_it_arrives() {
     let peak = peak_of(|| assert!(receive_all(&mut port).1.is_none()));
     assert!(peak < MIB, "{peak} bytes for claims alone");
     let mut arrived = 8;
-    let part = frame(FrameKind::Chunk, 0, 0, &[0; MAX_BODY_BYTES]);
+    let chunk = frame(FrameKind::Chunk, 0, 0, &vec![0; MAX_BODY_BYTES]);
     let peak = peak_of(|| {
         for _ in 0..200 {
-            writer.try_write(&part).unwrap();
+            writer.try_write(&chunk).unwrap();
             assert!(receive_all(&mut port).1.is_none());
             arrived += MAX_BODY_BYTES;
         }
@@ -748,7 +748,7 @@ fn no_change_of_an_honest_stream_breaks_the_reader() {
     for _ in 0..64 {
         let mut stream = Vec::new();
         let mut frames = Vec::new();
-        for call in 0..1 + random.below(6) as u64 {
+        for call in 0..=random.below(6) as u64 {
             let kinds = [
                 FrameKind::Call,
                 FrameKind::Result,
@@ -782,7 +782,7 @@ fn no_change_of_an_honest_stream_breaks_the_reader() {
         let (stream, frames) = &streams[change % streams.len()];
         let mut bytes = stream.clone();
         let mut first = bytes.len();
-        for _ in 0..1 + random.below(3) {
+        for _ in 0..=random.below(3) {
             let at = random.below(bytes.len().max(1));
             if bytes.is_empty() {
                 break;
