@@ -1,4 +1,5 @@
 import { cargo } from './cargo.js'
+import { filesOverEveryChannel } from './channels.js'
 import { checks } from './checks.js'
 import { avaCounts, cargoCounts } from './counts.js'
 import { buildForRunning, checkDrift } from './generated.js'
@@ -8,7 +9,8 @@ import { step, StepFailed, takeAll } from './step.js'
 
 /**
  * Installs, builds and runs everything, goes on after a failure, and closes with `N passed, M failed` alone on a
- * line: tests of cargo and of ava, plus one failure for every other step that failed.
+ * line: tests of cargo and of ava, plus one failure for every other step that failed. The tests of ava that start
+ * workers run once over each kind of channel, and count each time.
  *
  * @param {string[]} avaArguments test files or flags for ava alone
  */
@@ -23,11 +25,18 @@ export async function test(avaArguments) {
     failed += await takeAll(looks)
 
     const testRust = () => cargo('test', '--workspace', '--no-fail-fast')
-    const testTypeScript = () => run(process.execPath, [binary('ava'), ...avaArguments])
-    for (const counts of [
+    const testTypeScript = (args, env) => () =>
+      run(process.execPath, [binary('ava'), ...args], { env })
+    const results = [
       await runTests('cargo test', testRust, cargoCounts),
-      await runTests('ava', testTypeScript, avaCounts),
-    ]) {
+      await runTests('ava', testTypeScript(avaArguments), avaCounts),
+    ]
+    if (hasAnotherChannel()) {
+      const args = avaArguments.length > 0 ? avaArguments : filesOverEveryChannel()
+      const env = { PLUMP_TEST_CHANNEL: 'pipe' }
+      results.push(await runTests('ava, calls over pipes', testTypeScript(args, env), avaCounts))
+    }
+    for (const counts of results) {
       passed += counts.passed
       failed += counts.failed
     }
@@ -39,6 +48,11 @@ export async function test(avaArguments) {
 
   console.log(`${passed} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1
+}
+
+/** Calls take the fastest channel there is; here that is a ring, and a pipe is what they fall back to. */
+function hasAnotherChannel() {
+  return process.platform === 'linux' && process.env.PLUMP_TEST_CHANNEL === undefined
 }
 
 async function runTests(title, runner, counted) {
