@@ -753,9 +753,10 @@ impl State {
         }
     }
 
-    /// Sets how long this environment may watch for answers.
+    /// Sets how long this environment may watch for answers. The machine's CPUs count, not those that this process is pinned
+    /// to: the other side may be pinned elsewhere, and whether it is here is seen while watching.
     pub fn allow_watching(&mut self, spin_us: u32) {
-        self.window = SpinWindow::new(spin_us, platform::available_cpus());
+        self.window = SpinWindow::new(spin_us, platform::online_cpus());
     }
 
     /// How often watching for an answer paid, and how often not.

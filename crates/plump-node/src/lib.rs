@@ -8,6 +8,13 @@
     clippy::missing_errors_doc,
     reason = "the contract, errors included, is src/native.ts"
 )]
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        reason = "napi-derive makes nothing that calls them when the crate is compiled for tests"
+    )
+)]
 
 mod bus;
 mod host;

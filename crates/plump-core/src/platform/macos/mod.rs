@@ -10,7 +10,7 @@ pub(super) mod poller;
 mod process_handle;
 mod quiet_writes;
 
-pub use super::unix::{exit_now, ignore_interrupt, parent_id, signal_name};
+pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
 pub use measure::{available_cpus, cpu_time, current_cpu, resident_bytes};
 pub use parent::adopt_parent;

@@ -20,7 +20,7 @@ pub use pipe::{
     PipeReader, PipeWriter, open_inherited_reader, open_inherited_writer, pipe_from_child,
     pipe_to_child,
 };
-pub use process::{exit_now, ignore_interrupt, parent_id};
+pub use process::{exit_now, ignore_interrupt, online_cpus, parent_id};
 pub use reactor::{Reactor, Source};
 pub use signal::signal_name;
 pub use spawn::spawn;

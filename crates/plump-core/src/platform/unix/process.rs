@@ -18,3 +18,11 @@ pub fn ignore_interrupt() {
 pub fn parent_id() -> u32 {
     std::os::unix::process::parent_id()
 }
+
+/// How many CPUs the machine has in use, whichever of them this process may run on.
+#[must_use]
+pub fn online_cpus() -> usize {
+    // SAFETY: takes and returns integers.
+    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    usize::try_from(count).unwrap_or(1).max(1)
+}

@@ -86,3 +86,10 @@ fn open(pid: u32) -> Option<OwnedHandle> {
     // SAFETY: the system has just made this handle; nobody else knows it.
     Some(unsafe { OwnedHandle::from_raw_handle(raw) })
 }
+
+/// How many CPUs the machine has in use. Windows starts processes on all CPUs of their group, so those that this process
+/// may use say it well enough.
+#[must_use]
+pub fn online_cpus() -> usize {
+    available_cpus()
+}
