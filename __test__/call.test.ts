@@ -426,7 +426,7 @@ test.serial('a call runs at most once, under kills between its begin and its end
   for (let kills = 0; kills < 4; kills++) {
     await new Promise((resolve) => setTimeout(resolve, 60))
     const { pid } = dying.stats().workers.find(({ state }) => state === 'ready') ?? {}
-    if (pid !== undefined && isAlive(pid)) process.kill(pid, 'SIGKILL')
+    if (typeof pid === 'number' && isAlive(pid)) process.kill(pid, 'SIGKILL')
   }
   const settled = await outcomes
   const lines = readFileSync(file, 'utf8').trim().split('\n')
@@ -448,8 +448,8 @@ test.serial('kills at random moments leave no call open', async (t) => {
   const end = performance.now() + 3_000
   const killer = setInterval(() => {
     const alive = dying.stats().workers.filter(({ state }) => state === 'ready')
-    const victim = alive[Math.floor(Math.random() * alive.length)]
-    if (victim !== undefined && isAlive(victim.pid)) process.kill(victim.pid, 'SIGKILL')
+    const pid = alive[Math.floor(Math.random() * alive.length)]?.pid
+    if (typeof pid === 'number' && isAlive(pid)) process.kill(pid, 'SIGKILL')
   }, 100)
   while (performance.now() < end) {
     for (let i = 0; i < 50; i++) {

@@ -35,7 +35,18 @@ test.serial('calls of an instance that was unref-ed hold nobody', async (t) => {
   t.is(code, 0)
 })
 
-for (const state of ['idle', 'workers spin', 'calls wait', 'blocked', 'calls flow'])
+// They are to be gone within 2 seconds, and are within milliseconds where a CPU is free for them; the time that is given
+// here is for machines that are busy with other things.
+for (const state of [
+  'idle',
+  'workers spin',
+  'workers are stopped',
+  'workers start',
+  'a worker of its own spins',
+  'calls wait',
+  'blocked',
+  'calls flow',
+])
   for (const signal of ['SIGKILL', 'SIGTERM'] as const)
     test.serial(`${signal} to the host ends its workers: ${state}`, async (t) => {
       t.timeout(60_000)
@@ -43,10 +54,11 @@ for (const state of ['idle', 'workers spin', 'calls wait', 'blocked', 'calls flo
         execArgv: [],
         env: { ...process.env, PLUMP_TEST_CHANNEL: channel },
       })
+      t.teardown(() => host.kill('SIGKILL'))
       const pids = await new Promise<number[]>((resolve) => {
         host.once('message', (message) => resolve(message as number[]))
       })
-      t.is(pids.length, 2)
+      t.true(pids.length >= 2)
       t.true(pids.every(isAlive))
       // Until its timer fires it is not blocked yet.
       await new Promise((resolve) => setTimeout(resolve, 100))

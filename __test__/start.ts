@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava'
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { type AnyCommands, type PlumpIPC, type PlumpOptions, spawn } from '../src/index.js'
 
 /** The kind of channel that this run of the suite is for. */
@@ -71,11 +72,14 @@ export async function until(holds: () => boolean, withinMs = 20_000): Promise<bo
   return true
 }
 
-/** Whether a process of that id lives (one that waits to be reaped counts as gone). */
+/** Whether a process of that id lives (one that waits to be reaped counts as gone: an orphan's time is init's). */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
-    return true
+    if (process.platform !== 'linux') return true
+    // The state stands after the name, which stands in parentheses and may contain any.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return !/^ [ZX]/.test(stat.slice(stat.lastIndexOf(')') + 1))
   } catch {
     return false
   }
