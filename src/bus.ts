@@ -1,7 +1,12 @@
 import { AsyncResource } from 'node:async_hooks'
 import { resolveCodec, type PayloadCodec } from './codec/codec.js'
 import { exchange } from './environment.js'
-import { PlumpConnectionError, PlumpError, PlumpTimeoutError } from './errors.js'
+import {
+  PlumpConnectionError,
+  PlumpError,
+  PlumpSerializationError,
+  PlumpTimeoutError,
+} from './errors.js'
 import { limits } from './generated/limits.js'
 import { type EventTaker, type Exchange, FOREVER } from './exchange.js'
 import { nativeError } from './failure.js'
@@ -161,7 +166,8 @@ export class PlumpQueue {
         opened.take(this.#id, FOREVER, this.#codec, into)
       } catch (error) {
         if ((error as Partial<PlumpError>).code === 'ERR_PLUMP_BUS_CLOSED') return
-        if (!(error instanceof PlumpError) || error.code !== 'ERR_PLUMP_DECODE') throw error
+        // The event is taken, and only it is lost.
+        if (!(error instanceof PlumpSerializationError)) throw error
         this.#report(error)
         continue
       }

@@ -27,14 +27,23 @@ function load(): Binding {
   try {
     binding = loadBinding()
   } catch (error) {
-    const code = (error as { code?: unknown } | null)?.code
-    const what =
-      code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED'
-        ? "Node's permission model forbids the native part of plump-ipc to be loaded: run node with --allow-addons."
-        : `The native part of plump-ipc for ${process.platform}-${process.arch} could not be loaded: install the package for this platform, or run \`npm run build\` in its repository.`
+    const what = areAddonsForbidden(error)
+      ? "Node's permission model forbids the native part of plump-ipc to be loaded: run node with --allow-addons."
+      : `The native part of plump-ipc for ${process.platform}-${process.arch} could not be loaded: install the package for this platform, or run \`npm run build\` in its repository.`
     throw new PlumpError('ERR_PLUMP_BINDING_MISSING', what, { cause: error })
   }
   once('opened', () => ({ yes: false })).yes = true
   binding.setDebug((process.env['NODE_DEBUG'] ?? '').split(',').includes('plump-ipc'))
   return binding
+}
+
+/** The binding's loader tries several files; which of its errors is Node's own stands somewhere among the causes. */
+function areAddonsForbidden(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown }
+    if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED') return true
+    // The loader makes new errors of those it got, without their codes.
+    if (at.message.includes('loading addons is disabled')) return true
+  }
+  return false
 }
