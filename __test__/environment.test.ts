@@ -21,6 +21,33 @@ test.serial('a thread that is blocked in a call or for an event can be ended', a
   t.is(code, 0)
 })
 
+test.serial('a thread that blocks for events holds up no other', async (t) => {
+  const { stdout, stderr, code } = await run(t, 'listening-thread.mjs')
+  t.is(stdout, '[["tag",0],["tag",1],["tag",2]] true\n', stderr)
+  t.is(code, 0)
+})
+
+test.serial('what a worker prints comes out of the host', async (t) => {
+  const { stdout, stderr, code } = await run(t, 'outputs.mjs')
+  t.deepEqual({ stdout, stderr, code }, { stdout: 'on stdout\n', stderr: 'on stderr\n', code: 0 })
+})
+
+test.serial('NODE_DEBUG=plump-ipc tells what the core does, on stderr', async (t) => {
+  const { stdout, stderr } = await run(t, 'ends-by-itself.mjs', [], [], {
+    NODE_DEBUG: 'http,plump-ipc',
+  })
+  t.is(stdout, '3\n')
+  t.regex(stderr, /^PLUMP-IPC \d+: worker .* is ready/m)
+})
+
+test.serial('where addons are forbidden the error names the flag that allows them', async (t) => {
+  const flag = process.allowedNodeEnvironmentFlags.has('--permission')
+    ? '--permission'
+    : '--experimental-permission'
+  const { stdout } = await run(t, 'forbidden-addons.mjs', [], [flag, '--allow-fs-read=*'])
+  t.regex(stdout, /^ERR_PLUMP_BINDING_MISSING .*--allow-addons/)
+})
+
 test.serial('a host ends by itself when nothing is in flight', async (t) => {
   const { stdout, stderr, code, signal } = await run(t, 'ends-by-itself.mjs')
   t.deepEqual(

@@ -253,6 +253,36 @@ test('runWorker in a process without a link is refused', async (t) => {
   t.is((await run(t, 'not-linked.mjs')).stdout, 'ERR_PLUMP_NOT_A_WORKER\n')
 })
 
+test('a link that does not lead to a host is refused', async (t) => {
+  for (const link of [
+    '',
+    'rubbish',
+    '1',
+    `1 ${process.pid} pipe 90 91 92 93`,
+    '1 1 ring 0 1 2 -3',
+  ]) {
+    const { stdout } = await run(t, 'not-linked.mjs', [], [], { PLUMP_IPC_LINK: link })
+    t.is(stdout, 'ERR_PLUMP_INVALID_LINK\n', link)
+  }
+})
+
+test('a worker hears nothing of a Ctrl-C in the terminal of its host', async (t) => {
+  const dying = start(t, 'dying.mjs')
+  const pid = (await dying.acall('pid')) as number
+  process.kill(pid, 'SIGINT')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  t.is(await dying.acall('pid'), pid)
+})
+
+test('a family with more workers than its limit is refused, and the one that was stays', async (t) => {
+  const math = start(t, 'math.mjs')
+  await math.ready()
+  t.throws(() => spawn(fixture('math.mjs'), options({ workers: 1_024 })), {
+    code: 'ERR_PLUMP_TOO_MANY_WORKERS',
+  })
+  t.is(await math.acall('add', 1, 2), 3)
+})
+
 test('a worker module that starts itself does not multiply', async (t) => {
   const error = await t.throwsAsync(start(t, 'starts-itself.mjs').ready(), {
     code: 'ERR_PLUMP_START_FAILED',

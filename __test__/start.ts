@@ -42,11 +42,12 @@ export async function run(
   name: string,
   args: readonly string[] = [],
   execArgv: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
   t.timeout(60_000)
   const child = fork(fixture(name), args, {
     execArgv: [...execArgv],
-    env: { ...process.env, PLUMP_TEST_CHANNEL: channel },
+    env: { ...process.env, PLUMP_TEST_CHANNEL: channel, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
   const watchdog = setTimeout(() => child.kill('SIGKILL'), 30_000)
