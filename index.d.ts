@@ -327,7 +327,8 @@ export interface PlumpStats {
 	readonly commands: readonly string[];
 }
 export interface WorkerStats {
-	readonly pid: number;
+	/** `null` until its process is there; of a process of your own, until it has said hello. */
+	readonly pid: number | null;
 	/** Where it is in its life: starting, ready, … */
 	readonly state: string;
 	/** What carries its calls. */
