@@ -14,6 +14,7 @@ use crate::host::{Pool, Worker};
 use crate::inbox::{EntryKind, Inbox, LargeBodies, Outlet};
 use crate::link::Uplink;
 use crate::platform::{self, Bell, Reactor};
+use crate::port::Port;
 use crate::router::Calls;
 use crate::timers::{Timer, Timers};
 use std::collections::HashMap;
@@ -112,6 +113,8 @@ pub(crate) struct State {
     take_over_set: bool,
     /// JavaScript sleeps inside a blocking call.
     caller_sleeps: bool,
+    /// A channel was made meanwhile, whose bell it does not hear.
+    caller_must_look: bool,
     window: SpinWindow,
     waiting_since: Option<Instant>,
     /// The I/O thread has been notified and has not run yet.
@@ -157,9 +160,11 @@ impl Shared {
         if wake_loop {
             state.asleep = false;
         }
-        let wake_caller = state.caller_sleeps && !state.caller_inbox.is_empty();
+        let wake_caller =
+            state.caller_sleeps && (!state.caller_inbox.is_empty() || state.caller_must_look);
         if wake_caller {
             state.caller_sleeps = false;
+            state.caller_must_look = false;
         }
         drop(state);
         if wake_caller {
@@ -245,6 +250,7 @@ impl Environment {
                 last_drain: Instant::now(),
                 take_over_set: false,
                 caller_sleeps: false,
+                caller_must_look: false,
                 window: SpinWindow::new(0, 1),
                 waiting_since: None,
                 notified: false,
@@ -662,6 +668,15 @@ impl State {
         self.left_over = !(0..ROUNDS_PER_TURN).any(|_| self.sleep_channels(who));
         if self.left_over {
             self.notify_io();
+        }
+    }
+
+    /// A channel has been made. Whoever sleeps now went to sleep without it.
+    pub fn attend(&mut self, port: &mut Port) {
+        if !self.watching {
+            // It is new: nothing can have come.
+            port.channel().sleep(Sleeper::IoThread);
+            self.caller_must_look = self.caller_sleeps;
         }
     }
 

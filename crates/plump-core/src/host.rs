@@ -359,6 +359,7 @@ impl State {
         let serial = self.next_serial;
         self.next_serial += 1;
         let mut data = made.data;
+        self.attend(&mut data);
         let caller_bell = data.channel().caller_bell();
         let channel = data.channel().kind();
         self.workers[slot] = Some(Box::new(Worker {

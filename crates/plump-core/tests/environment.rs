@@ -29,6 +29,7 @@ over_every_channel!(
     what_is_thrown_or_refused_arrives_as_such,
     a_killed_worker_fails_what_it_had_and_the_next_call_runs_on_a_fresh_one,
     a_blocked_caller_is_woken_by_the_death_of_its_worker,
+    a_blocked_caller_is_answered_by_a_worker_that_was_started_while_it_slept,
     an_exit_code_is_told_with_the_last_words,
     a_failed_start_fails_the_queue_and_only_a_new_call_tries_again,
     a_module_that_fails_to_load_tells_why,
@@ -167,6 +168,29 @@ fn a_blocked_caller_is_woken_by_the_death_of_its_worker(channel: &str) {
     let failed = host.block(pool, "spin", b"").failure();
     assert_eq!(failed.kind, ErrorKind::WorkerKilled);
     killer.join().unwrap();
+}
+
+fn a_blocked_caller_is_answered_by_a_worker_that_was_started_while_it_slept(channel: &str) {
+    let mut host = Host::start();
+    let narrow = json!({ "concurrency": 1 });
+    let pool = host.open_with(channel, "worker", narrow);
+    for _ in 0..5 {
+        while !matches!(host.block(pool, "pid", b""), Outcome::Result(_)) {}
+        while host.stats(pool)["queued"] == 0 {
+            host.call(pool, "delay", b"30000");
+        }
+        let pid = host.ready_pids(pool)[0];
+        let killer = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(50));
+            signal(pid, SIGKILL);
+        });
+        // It waits in the queue until the worker is dead, behind one that the next worker gets, too.
+        assert_eq!(host.block(pool, "echo", b"after").result(), b"after");
+        killer.join().unwrap();
+        let fresh = host.ready_pids(pool)[0];
+        assert_ne!(fresh, pid);
+        signal(fresh, SIGKILL);
+    }
 }
 
 fn an_exit_code_is_told_with_the_last_words(channel: &str) {
