@@ -51,6 +51,9 @@ export declare function linkHanded(pool: number, link: number): void
 /** This process is about to end. */
 export declare function linkLastWords(length: number): void
 
+/** This worker wants to end: the host sends no more calls, and a shutdown when those sent are answered. */
+export declare function linkLeave(): void
+
 /** Opens the link and waits for the host's welcome. */
 export declare function linkOpen(value: string, version: string): string
 

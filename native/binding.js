@@ -849,6 +849,7 @@ module.exports.linkEnd = nativeBinding.linkEnd
 module.exports.linkFailed = nativeBinding.linkFailed
 module.exports.linkHanded = nativeBinding.linkHanded
 module.exports.linkLastWords = nativeBinding.linkLastWords
+module.exports.linkLeave = nativeBinding.linkLeave
 module.exports.linkOpen = nativeBinding.linkOpen
 module.exports.linkReady = nativeBinding.linkReady
 module.exports.open = nativeBinding.open

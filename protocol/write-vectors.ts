@@ -283,10 +283,11 @@ const controls = [
   { name: 'Shutdown', message: 'Shutdown', bytes: int(8) },
   { name: 'Ping', message: { Ping: 250 }, bytes: join(int(9), int(250)) },
   { name: 'Pong', message: { Pong: 251 }, bytes: join(int(10), int(251)) },
+  { name: 'Leaving', message: 'Leaving', bytes: int(11) },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))
 const badControls = [
   { name: 'nothing', bytes: Buffer.alloc(0) },
-  { name: 'an unknown message', bytes: int(11) },
+  { name: 'an unknown message', bytes: int(12) },
   { name: 'a byte too many', bytes: join(int(3), int(0)) },
   { name: 'a byte too few', bytes: join(int(10), Buffer.from([251, 1])) },
   { name: 'a name that is no UTF-8', bytes: join(int(2), int(1), raw(Buffer.from([255]))) },

@@ -33,6 +33,8 @@ export interface QueueStats {
   readonly received: number
   /** Of those, how many were dropped because nobody took them in time. */
   readonly dropped: number
+  /** Events of any queue that this process dropped on their way to another one that took them in too slowly. */
+  readonly undelivered: number
 }
 
 /** A callback of a listener: gets the event, then the arguments given where it was set up. */
@@ -247,7 +249,7 @@ export class PlumpQueue {
   /** What has passed through this queue in this process. */
   stats(): QueueStats {
     if (this.#exchange === undefined || this.#closed)
-      return { published: 0, received: 0, dropped: 0 }
+      return { published: 0, received: 0, dropped: 0, undelivered: 0 }
     return JSON.parse(this.#exchange.binding.busStats(this.#id)) as QueueStats
   }
 

@@ -13,15 +13,6 @@ export function exchange(): Exchange {
   return once('exchange', () => new Exchange(load()))
 }
 
-/** The exchange, if something has been sent or awaited here before. */
-export function exchangeIfOpen(): Exchange | undefined {
-  return opened() ? exchange() : undefined
-}
-
-function opened(): boolean {
-  return once('opened', () => ({ yes: false })).yes
-}
-
 function load(): Binding {
   let binding: Binding
   try {
@@ -32,7 +23,6 @@ function load(): Binding {
       : `The native part of plump-ipc for ${process.platform}-${process.arch} could not be loaded: install the package for this platform, or run \`npm run build\` in its repository.`
     throw new PlumpError('ERR_PLUMP_BINDING_MISSING', what, { cause: error })
   }
-  once('opened', () => ({ yes: false })).yes = true
   binding.setDebug((process.env['NODE_DEBUG'] ?? '').split(',').includes('plump-ipc'))
   return binding
 }

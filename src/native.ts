@@ -206,7 +206,7 @@ export interface Binding {
   // --- host ---------------------------------------------------------------------------------------------------
   /** Makes a pool and begins to start its workers; returns at once. Throws a string `ERR_PLUMP_…: message`-shaped Error only for limits. */
   poolOpen(options: string): number
-  /** Number of a command name in this pool; names are numbers from then on. */
+  /** Number of a command name in this pool; names are numbers from then on. NO_COMMAND: no worker has it. */
   commandNumber(pool: number, name: string): number
   /** Starts the orderly end. A KIND.pool `closed` entry follows. Idempotent. */
   poolClose(pool: number, graceMs: number): void
@@ -228,6 +228,8 @@ export interface Binding {
   linkFailed(length: number): void
   /** This process is about to end by an uncaught error or `process.exit()`: `outgoing[0..length]` is the cause in built-in form. Everything answered so far is flushed (bounded). */
   linkLastWords(length: number): void
+  /** This worker wants to end: the host sends it no more calls, and KIND.shutdown when those sent are answered. */
+  linkLeave(): void
   /** After KIND.shutdown: everything that had begun is answered; flushes and closes the link. */
   linkEnd(): void
 
@@ -237,7 +239,7 @@ export interface Binding {
   /** Whether its events come as KIND.event entries of `drain` (true) or wait for `take` and `poll` (false, at first). What has been collected comes as entries then. */
   busListen(queue: number, listening: boolean): void
   busClose(queue: number): void
-  /** JSON: { published, received, dropped }. */
+  /** JSON: { published, received, dropped, undelivered }. */
   busStats(queue: number): string
   /** Whether any live worker (or the host of this worker) could publish. */
   busHasPeers(): boolean
@@ -266,6 +268,9 @@ export interface Binding {
   /** The bytes of an entry whose offset is LARGE, as an ArrayBuffer of their own. Once per token. */
   takeLarge(token: number): ArrayBuffer
 }
+
+/** The number of every name that no worker has, once a worker has said which names there are. */
+export const NO_COMMAND = 0xffffffff
 
 /** Loads the binding of this platform. Throws what `native/binding.js` throws; src/environment.ts words it. */
 export function loadBinding(): Binding {

@@ -302,6 +302,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
 
 /** What `stats()` tells. */
 export interface PlumpStats {
+  /** The instance's `name`. */
+  readonly name: string
   readonly state: 'not started' | 'open' | 'closing' | 'terminating' | 'closed'
   readonly workers: readonly WorkerStats[]
   /** Calls that wait for a worker, and their bytes. */
@@ -331,6 +333,7 @@ export interface WorkerStats {
 }
 
 const NOT_STARTED: PlumpStats = {
+  name: '',
   state: 'not started',
   workers: [],
   queued: 0,

@@ -10,9 +10,10 @@ import { PlumpConnectionError, PlumpError } from './errors.js'
 import type { CallOwner, Exchange } from './exchange.js'
 import { inheritedExecArgv, inheritedNodeOptions } from './exec-argv.js'
 import { type FailureEntry, failureError, nativeError } from './failure.js'
+import { codes } from './generated/codes.js'
 import { limits } from './generated/limits.js'
 import { moduleUrl } from './module-url.js'
-import type { NativeLink, PoolEvent, PoolOptions } from './native.js'
+import { type NativeLink, type PoolEvent, type PoolOptions, NO_COMMAND } from './native.js'
 import type { PlumpOptions } from './options.js'
 import { rejected } from './rejected.js'
 import { version } from './version.js'
@@ -84,6 +85,7 @@ export class Pool implements CallOwner {
 
   #learn(name: string): number {
     checkCommandName(name)
+    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
     if (this.#numbers.size >= limits.maxCommands) this.#numbers.clear()
     let number: number
     try {
@@ -91,6 +93,7 @@ export class Pool implements CallOwner {
     } catch (error) {
       throw nativeError(error)
     }
+    if (number === NO_COMMAND) throw this.#unknown(name)
     this.#numbers.set(name, number)
     return number
   }
@@ -164,6 +167,12 @@ export class Pool implements CallOwner {
     return error
   }
 
+  #unknown(name: string): Error {
+    const message = `The worker has no command '${name}'.`
+    const facts = { kind: codes.ERR_PLUMP_UNKNOWN_COMMAND.number, message }
+    return this.failure({ facts, cause: undefined }, name)
+  }
+
   /** A program that only blocks takes in no events, so it has not been told which commands there are. */
   #learnCommands(): void {
     if (this.#commands.size > 0 || this.closed) return
@@ -208,7 +217,7 @@ export class Pool implements CallOwner {
 function isUnknownCommand({ facts }: FailureEntry): boolean {
   return facts.kind === UNKNOWN_COMMAND
 }
-const UNKNOWN_COMMAND = 17
+const UNKNOWN_COMMAND = codes.ERR_PLUMP_UNKNOWN_COMMAND.number
 
 function payloadLimits(options: PlumpOptions): { maxDepth: number; maxPayloadBytes: number } {
   return {

@@ -102,10 +102,10 @@ function malformed(what: string, cause?: unknown): PlumpSerializationError {
  * Nothing in it is trusted: every length is compared with the bytes that are there before anything is made of
  * it, so memory stays proportional to the input, and no key reaches a prototype.
  *
- * `owned` says that `bytes.buffer` belongs to this message alone and will not be written again. Then large
- * views show their part of it instead of a copy, so their `byteOffset` and `buffer` are the message's; what is
- * itself an ArrayBuffer in the value, resizable or badly aligned is copied all the same. Without `owned`
- * nothing of `bytes` is kept.
+ * `owned` says that `bytes.buffer` belongs to this message alone and will not be written again. Then a large
+ * Buffer shows its part of it instead of a copy, as small ones show a part of Node's pool; everything else is
+ * copied all the same, so that its `buffer` and `byteOffset` are those that `structuredClone()` gives. Without
+ * `owned` nothing of `bytes` is kept.
  *
  * @throws PlumpSerializationError `ERR_PLUMP_DECODE`, and nothing else.
  */
@@ -594,8 +594,8 @@ function readView(): object {
   if (name === undefined) throw malformed('a view has no class')
   const elements = length / elementBytes(kind)
   if (!Number.isInteger(elements)) throw malformed('a view ends inside an element')
-  if (name === 'ArrayBuffer') return referable(bufferOf(region, 1))
-  const buffer = bufferOf(region, elementBytes(kind))
+  if (name === 'ArrayBuffer') return referable(bufferOf(region, false))
+  const buffer = bufferOf(region, name === 'Buffer')
   const at = region.offset + offset
   if (name === 'Buffer') return referable(Buffer.from(buffer, at, length))
   const constructor = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name]
@@ -603,14 +603,13 @@ function readView(): object {
   return referable(isTracking ? new constructor(buffer, at) : new constructor(buffer, at, elements))
 }
 
-function bufferOf(region: Region, alignment: number): ArrayBuffer {
+/** The memory of a region: the message's own for a large Buffer that shares it with no other view, else a copy. */
+function bufferOf(region: Region, isBuffer: boolean): ArrayBuffer {
   if (region.buffer !== undefined) return region.buffer
   const { start, length, max, isSegment, isExposed } = region
-  const absolute = bytes.byteOffset + start
-  // Views that share the region came with the offsets they had; 8 suits all of them.
-  const isAligned = absolute % 8 === 0 || (alignment === 1 && region.views === 1)
-  if (isOwned && isSegment && !isExposed && max === -1 && isAligned) {
-    region.offset = absolute
+  // Nobody expects a Buffer to be alone in its ArrayBuffer. Of a typed array `structuredClone()` makes one that is.
+  if (isOwned && isSegment && isBuffer && region.views === 1 && !isExposed && max === -1) {
+    region.offset = bytes.byteOffset + start
     return (region.buffer = bytes.buffer as ArrayBuffer)
   }
   if (max !== -1) {

@@ -34,10 +34,8 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_GENERATOR_RESULT'
   | 'ERR_PLUMP_QUEUE_FULL'
   | 'ERR_PLUMP_BINDING_MISSING'
-  | 'ERR_PLUMP_ENVIRONMENT_ENDING'
   | 'ERR_PLUMP_BUS_CLOSED'
   | 'ERR_PLUMP_INVALID_LINK'
-  | 'ERR_PLUMP_CALLER_BLOCKED'
   | 'ERR_PLUMP_NO_CONTEXT'
 
 /** Names of the classes in which errors reach the user. */
@@ -251,32 +249,20 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     summary: 'The native part of plump-ipc could not be loaded.',
     remedy: "Install the package for this platform, or build it with `npm run build`; under Node's permission model pass `--allow-addons`.",
   },
-  ERR_PLUMP_ENVIRONMENT_ENDING: {
-    number: 33,
-    class: 'PlumpConnectionError',
-    summary: 'The thread that waits is being ended.',
-    remedy: 'Nothing: the thread ends.',
-  },
   ERR_PLUMP_BUS_CLOSED: {
-    number: 34,
+    number: 33,
     class: 'PlumpConnectionError',
     summary: 'The queue was closed.',
     remedy: 'Use a new `PlumpQueue`.',
   },
   ERR_PLUMP_INVALID_LINK: {
-    number: 35,
+    number: 34,
     class: 'PlumpConnectionError',
     summary: "The link given to this process can't be used.",
     remedy: 'Pass exactly the `stdio` entries and the `env` of one `createLink()` to one process.',
   },
-  ERR_PLUMP_CALLER_BLOCKED: {
-    number: 36,
-    class: 'PlumpError',
-    summary: 'A blocking wait was started inside another one on the same thread.',
-    remedy: 'Use `acall()` there.',
-  },
   ERR_PLUMP_NO_CONTEXT: {
-    number: 37,
+    number: 35,
     class: 'PlumpError',
     summary: 'A command that is a method was called before the worker had an instance to run it on.',
     remedy: 'Call `setContext(instance)` in the worker module.',
@@ -318,9 +304,7 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_GENERATOR_RESULT',
   'ERR_PLUMP_QUEUE_FULL',
   'ERR_PLUMP_BINDING_MISSING',
-  'ERR_PLUMP_ENVIRONMENT_ENDING',
   'ERR_PLUMP_BUS_CLOSED',
   'ERR_PLUMP_INVALID_LINK',
-  'ERR_PLUMP_CALLER_BLOCKED',
   'ERR_PLUMP_NO_CONTEXT',
 ]

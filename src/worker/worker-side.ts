@@ -107,7 +107,8 @@ export class WorkerSide {
 
   /** Ends this worker after what has begun. */
   stop(): void {
-    this.#server?.shutdown()
+    // Not at once by itself: calls that the host has sent and this process not yet seen would be lost.
+    if (this.#server !== undefined && this.#state === 'serving') this.#exchange?.binding.linkLeave()
   }
 
   #linked(): { opened: Exchange; welcome: Welcome } {

@@ -8,7 +8,7 @@
 use crate::limits::{MAX_MAILBOX_BYTES, MAX_QUEUE_NAME_BYTES};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Select, Sender, TryRecvError, unbounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// An event as it travels: `u16` length and name of the queue, `u16` length and topic, payload.
@@ -90,6 +90,7 @@ pub struct Mailbox {
     receiver: Receiver<Arc<Event>>,
     capacity: usize,
     bytes: AtomicUsize,
+    closed: AtomicBool,
     received: AtomicU64,
     dropped: AtomicU64,
 }
@@ -101,6 +102,8 @@ pub enum Waited {
     Event(Arc<Event>),
     /// The time is over.
     Timeout,
+    /// The mailbox was closed.
+    Closed,
 }
 
 impl Mailbox {
@@ -113,6 +116,7 @@ impl Mailbox {
             receiver,
             capacity: capacity.max(1),
             bytes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
             received: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
@@ -145,9 +149,36 @@ impl Mailbox {
     /// Waits for the oldest event until `deadline`.
     pub fn take_until(&self, deadline: Instant) -> Waited {
         match self.receiver.recv_deadline(deadline) {
+            Ok(_) if self.is_closed() => {
+                // For whoever else waits here.
+                self.wake_all();
+                Waited::Closed
+            }
             Ok(event) => Waited::Event(self.taken(event)),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Waited::Timeout,
         }
+    }
+
+    /// Nobody will take anything any more: those who wait are told.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.wake_all();
+    }
+
+    /// Whether it was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn wake_all(&self) {
+        let nothing = Event {
+            body: Vec::new(),
+            topic_at: 0,
+            payload_at: 0,
+        };
+        // Can't fail: this mailbox holds a receiver.
+        let _ = self.sender.send(Arc::new(nothing));
     }
 
     /// Waits until there is an event to take; `false` when `deadline` came first.
@@ -257,6 +288,22 @@ mod tests {
             Event::new("q", "", &[&half, &half, &half]).unwrap(),
         ));
         assert_eq!(mailbox.len(), 1);
+    }
+
+    #[test]
+    fn waiting_ends_when_the_mailbox_is_closed() {
+        let mailbox = Arc::new(Mailbox::new(3));
+        let waiters: Vec<_> = (0..2)
+            .map(|_| {
+                let mailbox = Arc::clone(&mailbox);
+                let deadline = Instant::now() + Duration::from_secs(30);
+                std::thread::spawn(move || mailbox.take_until(deadline))
+            })
+            .collect();
+        mailbox.close();
+        for waiter in waiters {
+            assert!(matches!(waiter.join().unwrap(), Waited::Closed));
+        }
     }
 
     #[test]

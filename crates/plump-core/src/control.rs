@@ -49,6 +49,8 @@ pub enum Control {
     Ping(u32),
     /// Worker to host: the link thread lives.
     Pong(u32),
+    /// Worker to host: send no more calls, and `Shutdown` when those sent are answered.
+    Leaving,
 }
 
 impl Control {

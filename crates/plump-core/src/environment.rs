@@ -30,6 +30,9 @@ const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
 /// The longest single sleep of a blocked caller that must look whether its thread is being ended.
 const CALLER_LOOKS_UP: Duration = Duration::from_millis(100);
 
+/// The longest single sleep of any other caller: what is added to the clock has to have a bound.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
 /// Longest time that the end of an environment waits for the stderr of ended workers to be passed on.
 const STDERR_FLUSH: Duration = Duration::from_millis(200);
 
@@ -211,6 +214,19 @@ pub enum WaitOutcome {
     Timeout,
     /// What was waited on does not exist (any more).
     Gone,
+}
+
+/// What a queue has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueCounts {
+    /// Events published through it.
+    pub published: u64,
+    /// Events that came for it.
+    pub received: u64,
+    /// Of these, those that were dropped because nobody took them in time.
+    pub dropped: u64,
+    /// Events of any queue that this process dropped on their way to another one that took them too slowly.
+    pub undelivered: u64,
 }
 
 /// One JavaScript environment's part of the core.
@@ -441,16 +457,31 @@ impl Environment {
 
     /// Closes a queue.
     pub fn close_queue(&self, queue: u32) {
-        self.shared.with(|state| state.queues.remove(&queue));
+        self.shared.with(|state| {
+            if let Some(queue) = state.queues.remove(&queue) {
+                queue.mailbox.close();
+            }
+        });
     }
 
-    /// Events published, received and dropped by a queue.
+    /// What a queue has seen.
     #[must_use]
-    pub fn queue_counts(&self, queue: u32) -> Option<(u64, u64, u64)> {
+    pub fn queue_counts(&self, queue: u32) -> Option<QueueCounts> {
         let state = self.shared.lock();
         let queue = state.queues.get(&queue)?;
         let (received, dropped) = queue.mailbox.counts();
-        Some((queue.published, received, dropped))
+        let workers = state.workers.iter().flatten().map(|worker| &worker.mailbox);
+        let uplink = state.uplink.iter().map(|uplink| &uplink.mailbox);
+        let undelivered = workers
+            .chain(uplink)
+            .map(|mailbox| mailbox.counts().1)
+            .sum();
+        Some(QueueCounts {
+            published: queue.published,
+            received,
+            dropped,
+            undelivered,
+        })
     }
 
     /// Whether another process could publish.
@@ -496,7 +527,7 @@ impl Environment {
         let Some(mailbox) = self.mailbox(queue) else {
             return WaitOutcome::Gone;
         };
-        let (slice, last) = slice_of(wait);
+        let (slice, last) = self.slice_of(wait);
         match mailbox.take_until(slice) {
             Waited::Event(event) => {
                 let mut state = self.shared.lock();
@@ -504,6 +535,7 @@ impl Environment {
                 outlet.put(EntryKind::Event, queue, [0; 3], event.payload());
                 WaitOutcome::Done
             }
+            Waited::Closed => WaitOutcome::Gone,
             Waited::Timeout if last => WaitOutcome::Timeout,
             Waited::Timeout => WaitOutcome::Again,
         }
@@ -515,13 +547,31 @@ impl Environment {
         let Some(mailbox) = self.mailbox(queue) else {
             return WaitOutcome::Gone;
         };
-        let (slice, last) = slice_of(wait);
+        let (slice, last) = self.slice_of(wait);
         if mailbox.wait_until(slice) {
-            WaitOutcome::Done
+            if mailbox.is_closed() {
+                WaitOutcome::Gone
+            } else {
+                WaitOutcome::Done
+            }
         } else if last {
             WaitOutcome::Timeout
         } else {
             WaitOutcome::Again
+        }
+    }
+
+    /// Until when one slice of a wait goes, and whether it is the last: a thread that may be ended from outside comes up
+    /// every now and then.
+    fn slice_of(&self, wait: Option<Duration>) -> (Instant, bool) {
+        let slice = if self.looks_up {
+            CALLER_LOOKS_UP
+        } else {
+            LONGEST_WAIT
+        };
+        match wait {
+            Some(wait) if wait <= slice => (Instant::now() + wait, true),
+            _ => (Instant::now() + slice, false),
         }
     }
 
@@ -531,15 +581,6 @@ impl Environment {
             .queues
             .get(&queue)
             .map(|queue| Arc::clone(&queue.mailbox))
-    }
-}
-
-/// Until when one slice of a wait goes, and whether it is the last. Also on the main thread a wait for events comes up
-/// between slices: only JavaScript can notice that its queue was closed by a signal handler's turn or a disposed listener.
-fn slice_of(wait: Option<Duration>) -> (Instant, bool) {
-    match wait {
-        Some(wait) if wait <= CALLER_LOOKS_UP => (Instant::now() + wait, true),
-        _ => (Instant::now() + CALLER_LOOKS_UP, false),
     }
 }
 

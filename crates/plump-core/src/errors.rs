@@ -168,19 +168,13 @@ error_kinds! {
     BindingMissing = 32, "ERR_PLUMP_BINDING_MISSING", Plump,
         "The native part of plump-ipc could not be loaded.",
         "Install the package for this platform, or build it with `npm run build`; under Node's permission model pass `--allow-addons`.";
-    EnvironmentEnding = 33, "ERR_PLUMP_ENVIRONMENT_ENDING", Connection,
-        "The thread that waits is being ended.",
-        "Nothing: the thread ends.";
-    BusClosed = 34, "ERR_PLUMP_BUS_CLOSED", Connection,
+    BusClosed = 33, "ERR_PLUMP_BUS_CLOSED", Connection,
         "The queue was closed.",
         "Use a new `PlumpQueue`.";
-    InvalidLink = 35, "ERR_PLUMP_INVALID_LINK", Connection,
+    InvalidLink = 34, "ERR_PLUMP_INVALID_LINK", Connection,
         "The link given to this process can't be used.",
         "Pass exactly the `stdio` entries and the `env` of one `createLink()` to one process.";
-    CallerBlocked = 36, "ERR_PLUMP_CALLER_BLOCKED", Plump,
-        "A blocking wait was started inside another one on the same thread.",
-        "Use `acall()` there.";
-    NoContext = 37, "ERR_PLUMP_NO_CONTEXT", Plump,
+    NoContext = 35, "ERR_PLUMP_NO_CONTEXT", Plump,
         "A command that is a method was called before the worker had an instance to run it on.",
         "Call `setContext(instance)` in the worker module.";
 }

@@ -83,7 +83,6 @@ enum PoolState {
     Closing,
     /// The polite signal was sent.
     Terminating,
-    Closed,
 }
 
 /// Workers of one module, and the calls that wait for them.
@@ -96,6 +95,8 @@ pub(crate) struct Pool {
     start_failed: bool,
     /// Takes processes that the user starts, too.
     links: bool,
+    /// A worker was ready once: its commands are known.
+    was_ready: bool,
     /// Where the search for the least loaded worker begins, so that equals take turns.
     turn: usize,
 }
@@ -131,6 +132,8 @@ pub(crate) struct Worker {
     reason: Option<Failure>,
     last_words: Vec<u8>,
     goodbye: bool,
+    /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
+    leaving: bool,
     link_closed: bool,
     exit: Option<ExitStatus>,
     born: Instant,
@@ -139,6 +142,9 @@ pub(crate) struct Worker {
     /// Ends for a process that the user starts, until it has inherited them.
     ends: Vec<InheritedEnd>,
 }
+
+/// The number of every name that no worker has.
+pub const UNKNOWN_COMMAND: u32 = u32::MAX;
 
 /// What a call is made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,8 +185,15 @@ impl Environment {
     #[must_use]
     pub fn command_number(&self, pool: u32, name: &str) -> Option<u32> {
         let mut state = self.shared().lock();
-        let names = &mut state.pools.get_mut(&pool)?.names;
-        Some(names.number(name))
+        let pool = state.pools.get_mut(&pool)?;
+        if let Some(number) = pool.names.find(name) {
+            return Some(number);
+        }
+        // What workers have is known once one was ready. Names made up by a caller must not pile up here.
+        if pool.was_ready || pool.names.len() >= MAX_COMMANDS {
+            return Some(UNKNOWN_COMMAND);
+        }
+        Some(pool.names.number(name))
     }
 
     /// Makes a call; its slot comes back with its outcome.
@@ -253,6 +266,10 @@ impl State {
     // --- pools ------------------------------------------------------------------------------------------------------
 
     fn open_pool(&mut self, options: PoolOptions) -> Result<u32, Box<Failure>> {
+        if options.channel == ChannelChoice::Ring && !crate::memory::SharedMemory::available() {
+            let message = "channel 'ring' needs shared memory, which this system does not offer; use 'auto' or 'pipe'.";
+            return Err(Box::new(Failure::new(ErrorKind::InvalidOption, message)));
+        }
         let planned: usize = self.pools.values().map(|pool| pool.options.workers).sum();
         if planned.saturating_add(options.workers) > MAX_WORKERS {
             return Err(too_many_workers());
@@ -270,6 +287,7 @@ impl State {
                 queue: CallQueue::default(),
                 start_failed: false,
                 links: workers == 0,
+                was_ready: false,
                 turn: 0,
             },
         );
@@ -385,6 +403,7 @@ impl State {
             reason: None,
             last_words: Vec::new(),
             goodbye: false,
+            leaving: false,
             link_closed: false,
             exit: None,
             born: Instant::now(),
@@ -529,7 +548,11 @@ impl State {
         let pool = self
             .pools
             .get_mut(&request.pool)
-            .ok_or(ErrorKind::NotStarted)?;
+            // The numbers of pools that have come to their end are not used again.
+            .ok_or(ErrorKind::Closed)?;
+        if request.command == UNKNOWN_COMMAND {
+            return Err(ErrorKind::UnknownCommand);
+        }
         if pool.state != PoolState::Open {
             return Err(ErrorKind::Closed);
         }
@@ -771,7 +794,21 @@ impl State {
             Err(error) => self.link_broken(slot, &error),
         }
         if answers > 0 {
+            self.let_go(slot);
             self.dispatch(pool);
+        }
+    }
+
+    /// A worker that asked to end is told to, once it has answered everything.
+    fn let_go(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if worker.leaving
+            && worker.window.in_flight() == 0
+            && worker.life.step(LifeEvent::AskedToEnd)
+        {
+            self.send_control(slot, &Control::Shutdown);
         }
     }
 
@@ -949,7 +986,10 @@ impl State {
             }
         };
         match received {
-            Ok(()) => self.put_back(serial, Direction::Control, port),
+            Ok(()) => {
+                self.put_back(serial, Direction::Control, port);
+                self.let_go(slot);
+            }
             Err(error) => self.link_broken(slot, &error),
         }
     }
@@ -1018,6 +1058,10 @@ impl State {
                 }
             }
             Control::LastWords(cause) => worker.last_words = cause,
+            Control::Leaving => {
+                // It is told to end when the port that this came through is back in its place.
+                worker.leaving = true;
+            }
             Control::Goodbye => worker.goodbye = true,
             Control::Pong(number) => {
                 if worker.pinged.is_some_and(|(pinged, _)| pinged == number) {
@@ -1083,6 +1127,7 @@ impl State {
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
+        pool.was_ready = true;
         let commands: Vec<&str> = (0..pool.names.len())
             .filter(|n| worker.numbers.get(*n).is_some_and(Option::is_some))
             .map(|number| pool.names.name(u32::try_from(number).unwrap_or(u32::MAX)))
@@ -1447,7 +1492,7 @@ impl State {
                 LifeEvent::Terminated
             }
             PoolState::Terminating => LifeEvent::Killed,
-            PoolState::Open | PoolState::Closed => return,
+            PoolState::Open => return,
         };
         for slot in self.slots_of_pool(id) {
             let Some(worker) = self.worker_mut(slot) else {
@@ -1477,11 +1522,10 @@ impl State {
             return;
         };
         if matches!(pool.state, PoolState::Closing | PoolState::Terminating) {
-            pool.state = PoolState::Closed;
+            self.pools.remove(&id);
             let event = json!({ "event": "closed" });
             self.inbox
                 .push(EntryKind::Pool, id, [0; 3], event.to_string().as_bytes());
-            pool.options.workers = 0;
         }
     }
 
@@ -1535,6 +1579,7 @@ impl State {
             .collect();
         Some(
             json!({
+                "name": pool.options.name,
                 "state": pool.state,
                 "workers": workers,
                 "queued": pool.queue.len(),
@@ -1578,6 +1623,7 @@ fn too_many_workers() -> Box<Failure> {
 impl Worker {
     fn takes_calls(&self, concurrency: u32) -> bool {
         self.life == Life::Ready
+            && !self.leaving
             && !self.link_closed
             && self.window.may_send(concurrency)
             && self

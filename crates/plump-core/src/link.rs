@@ -270,6 +270,11 @@ impl Environment {
         self.flush_all(LAST_FLUSH);
     }
 
+    /// This worker wants to end: the host sends no more calls, and `Shutdown` when those sent are answered.
+    pub fn leave(&self) {
+        self.shared().with(|state| state.send_up(&Control::Leaving));
+    }
+
     /// Everything is answered and the host asked for it: the link ends, the process may.
     pub fn end_uplink(&self) {
         self.shared().with(|state| state.send_up(&Control::Goodbye));

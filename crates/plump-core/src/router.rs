@@ -340,6 +340,12 @@ impl Names {
         number
     }
 
+    /// The number of a name that has one.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
     /// The name of a number.
     #[must_use]
     pub fn name(&self, number: u32) -> &str {

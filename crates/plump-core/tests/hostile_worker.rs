@@ -282,8 +282,8 @@ fn a_flood_of_events_is_bounded_and_holds_up_nobody(channel: &str) {
     assert_eq!(besieged.host.settle(ticket).result(), b"answer");
     assert!(well >= 3, "{well} calls of the honest worker");
     besieged.host.run_until("the whole flood", |host| {
-        let (_, received, dropped) = host.core().queue_counts(queue).expect("a queue");
-        (received == FLOOD && dropped == FLOOD - 1000).then_some(())
+        let counts = host.core().queue_counts(queue).expect("a queue");
+        (counts.received == FLOOD && counts.dropped == FLOOD - 1000).then_some(())
     });
     let grown = resident_bytes().saturating_sub(before);
     // What waits: one mailbox full of bytes for the honest worker, and one queue.
@@ -668,6 +668,7 @@ impl Raw {
             "closes the data channel before it is ready" => {
                 self.close_data();
                 self.hello();
+                self.say(&Control::Commands(vec!["echo".into()]));
                 self.say(&Control::Ready);
                 return;
             }

@@ -3,6 +3,7 @@
 use crate::session::require;
 use napi::bindgen_prelude::Result;
 use napi_derive::napi;
+use plump_core::environment::QueueCounts;
 
 /// Opens a queue.
 #[napi]
@@ -25,10 +26,15 @@ pub fn bus_close(queue: u32) -> Result<()> {
 /// Its counts, as JSON.
 #[napi]
 pub fn bus_stats(queue: u32) -> Result<String> {
-    let (published, received, dropped) =
-        require(|session| session.core.queue_counts(queue))?.unwrap_or_default();
+    let counts = require(|session| session.core.queue_counts(queue))?.unwrap_or_default();
+    let QueueCounts {
+        published,
+        received,
+        dropped,
+        undelivered,
+    } = counts;
     Ok(format!(
-        r#"{{"published":{published},"received":{received},"dropped":{dropped}}}"#
+        r#"{{"published":{published},"received":{received},"dropped":{dropped},"undelivered":{undelivered}}}"#
     ))
 }
 

@@ -38,6 +38,12 @@ pub fn link_last_words(length: u32) -> Result<()> {
     require(|session| session.core.last_words(cause(session, length)))
 }
 
+/// This worker wants to end: the host sends no more calls, and a shutdown when those sent are answered.
+#[napi]
+pub fn link_leave() -> Result<()> {
+    require(|session| session.core.leave())
+}
+
 /// Everything is answered: the link ends.
 #[napi]
 pub fn link_end() -> Result<()> {
