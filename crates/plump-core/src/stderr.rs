@@ -208,3 +208,58 @@ pub fn flush(limit: Duration) {
             .0;
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::platform::pipe_from_child;
+    use std::io::ErrorKind;
+
+    /// Blanks: what a worker writes is passed on to the stderr of this run.
+    fn written(length: usize, last: &str) -> Option<String> {
+        let (reader, end) = pipe_from_child().expect("a pipe");
+        let mut writer = end.into_writer().expect("the worker's end");
+        let tap = Tap::open(reader).expect("a tap");
+        let bytes = [" ".repeat(length).as_bytes(), last.as_bytes()].concat();
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match writer.try_write(rest) {
+                Ok(written) => rest = &rest[written..],
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        tap.finish()
+    }
+
+    #[test]
+    fn the_last_bytes_are_kept_and_no_more() {
+        for length in [0, 10, STDERR_TAIL_BYTES, 3 * STDERR_TAIL_BYTES, 1_000_000] {
+            let tail = written(length, "\r").expect("something was written");
+            assert_eq!(tail.len(), (length + 1).min(STDERR_TAIL_BYTES));
+            assert!(tail.ends_with('\r'));
+        }
+        assert_eq!(written(0, ""), None);
+    }
+
+    #[test]
+    fn a_character_that_is_cut_does_no_harm() {
+        let tail = written(STDERR_TAIL_BYTES - 1, "\u{a0}\u{a0}").expect("something was written");
+        assert!(tail.ends_with('\u{a0}'));
+    }
+
+    #[test]
+    fn what_a_worker_wrote_is_passed_on_although_its_heirs_hold_the_pipe_open() {
+        let (reader, end) = pipe_from_child().expect("a pipe");
+        let mut heir = end.into_writer().expect("the worker's end");
+        let tap = Tap::open(reader).expect("a tap");
+        heir.try_write(b" \r").expect("room");
+        assert_eq!(tap.finish().as_deref(), Some(" \r"));
+        flush(Duration::from_secs(30));
+        // Nobody reads any more.
+        assert_eq!(
+            heir.try_write(b"late").expect_err("closed").kind(),
+            ErrorKind::BrokenPipe
+        );
+    }
+}
