@@ -1,6 +1,8 @@
 //! What waits for JavaScript: settled calls, calls to run, cancellations, events of pools. Small bytes lie one after
 //! the other in one buffer that is used again, so that a small answer costs no allocation.
 
+use crate::block::ReceivedBlock;
+use crate::port::Payload;
 use std::collections::VecDeque;
 
 /// What an entry says. The numbers are those of `KIND` in `src/native.ts`.
@@ -33,7 +35,33 @@ pub enum Body {
     /// That many of the inbox's buffer, behind those of the entry before.
     Inline(usize),
     /// On their own.
-    Large(Vec<u8>),
+    Large(LargeBody),
+}
+
+/// Bytes that JavaScript fetches by their token.
+#[derive(Debug)]
+pub enum LargeBody {
+    /// In private memory.
+    Bytes(Vec<u8>),
+    /// In shared memory.
+    Block(ReceivedBlock),
+}
+
+impl LargeBody {
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Block(block) => block.len(),
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// One thing for JavaScript.
@@ -86,12 +114,12 @@ const LARGE_EVENT_BYTES: usize = 64 * 1024;
 /// Large bodies that wait for JavaScript to fetch them.
 #[derive(Debug, Default)]
 pub struct LargeBodies {
-    bodies: Vec<Option<Vec<u8>>>,
+    bodies: Vec<Option<LargeBody>>,
     free: Vec<u32>,
 }
 
 impl LargeBodies {
-    fn put(&mut self, body: Vec<u8>) -> u32 {
+    fn put(&mut self, body: LargeBody) -> u32 {
         if let Some(token) = self.free.pop() {
             self.bodies[token as usize] = Some(body);
             return token;
@@ -100,8 +128,13 @@ impl LargeBodies {
         u32::try_from(self.bodies.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// The body of a token.
+    pub fn get_mut(&mut self, token: u32) -> Option<&mut LargeBody> {
+        self.bodies.get_mut(token as usize)?.as_mut()
+    }
+
     /// Takes the body of a token, once.
-    pub fn take(&mut self, token: u32) -> Option<Vec<u8>> {
+    pub fn take(&mut self, token: u32) -> Option<LargeBody> {
         let body = self.bodies.get_mut(token as usize)?.take()?;
         self.free.push(token);
         Some(body)
@@ -135,7 +168,8 @@ impl<'a> Outlet<'a> {
     /// Writes an event; `has_room_for_event` has said that it fits.
     pub fn put_event(&mut self, queue: u32, payload: &[u8]) {
         if payload.len() > LARGE_EVENT_BYTES {
-            self.put_large(EntryKind::Event, queue, [0; 3], payload.to_vec());
+            let body = LargeBody::Bytes(payload.to_vec());
+            self.put_large(EntryKind::Event, queue, [0; 3], body);
         } else {
             self.put(EntryKind::Event, queue, [0; 3], payload);
         }
@@ -147,7 +181,7 @@ impl<'a> Outlet<'a> {
             return false;
         }
         if bytes.len() > self.incoming.len() {
-            return self.put_large(kind, id, [a, b, c], bytes.to_vec());
+            return self.put_large(kind, id, [a, b, c], LargeBody::Bytes(bytes.to_vec()));
         }
         let offset = self.used;
         self.incoming[offset..offset + bytes.len()].copy_from_slice(bytes);
@@ -159,9 +193,9 @@ impl<'a> Outlet<'a> {
         true
     }
 
-    fn put_large(&mut self, kind: EntryKind, id: u32, words: [u32; 3], bytes: Vec<u8>) -> bool {
-        let length = word(bytes.len());
-        let token = self.large.put(bytes);
+    fn put_large(&mut self, kind: EntryKind, id: u32, words: [u32; 3], body: LargeBody) -> bool {
+        let length = word(body.len());
+        let token = self.large.put(body);
         self.write(kind, id, words, LARGE, length, token);
         true
     }
@@ -225,15 +259,26 @@ impl Inbox {
         });
     }
 
-    /// Adds an entry with bytes of its own.
-    pub fn push_large(&mut self, kind: EntryKind, id: u32, [a, b, c]: [u32; 3], bytes: Vec<u8>) {
+    /// Adds an entry with the payload of a frame.
+    pub fn push_payload(
+        &mut self,
+        kind: EntryKind,
+        id: u32,
+        [a, b, c]: [u32; 3],
+        payload: Payload<'_>,
+    ) {
+        let body = match payload {
+            Payload::Whole(bytes) => return self.push(kind, id, [a, b, c], bytes),
+            Payload::Assembled(bytes) => LargeBody::Bytes(bytes),
+            Payload::Block(block) => LargeBody::Block(block),
+        };
         self.entries.push_back(Entry {
             kind,
             id,
             a,
             b,
             c,
-            body: Body::Large(bytes),
+            body: Body::Large(body),
         });
     }
 
@@ -263,10 +308,10 @@ impl Inbox {
                     }
                     fits
                 }
-                Body::Large(bytes) => {
+                Body::Large(body) => {
                     outlet.has_room(0) && {
-                        let bytes = std::mem::take(bytes);
-                        outlet.put_large(kind, id, words, bytes)
+                        let body = std::mem::replace(body, LargeBody::Bytes(Vec::new()));
+                        outlet.put_large(kind, id, words, body)
                     }
                 }
             };
