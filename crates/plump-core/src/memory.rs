@@ -7,7 +7,7 @@
 //!
 //! ## System calls (Linux)
 //! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`,
-//! `pread`, `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE)`.
+//! `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE)`.
 //!
 //! ## What the other process can still do
 //! It can write any byte at any moment: whoever reads treats every value as hostile. It can punch holes

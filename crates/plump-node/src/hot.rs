@@ -402,19 +402,22 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
 }
 
 fn copy_body(body: &LargeBody, into: &mut [MaybeUninit<u8>]) -> Result<()> {
-    let failed = |why: std::io::Error| {
-        let message = format!("a large payload could not be copied: {why}");
-        Error::new(Status::GenericFailure, message)
-    };
-    match body {
-        LargeBody::Block(block) => block.copy_to(into).map_err(failed),
-        LargeBody::Bytes(bytes) if bytes.len() == into.len() => {
+    let fits = match body {
+        LargeBody::Block(block) => block.copy_to(into),
+        LargeBody::Bytes(bytes) => {
             for (place, byte) in into.iter_mut().zip(bytes) {
                 place.write(*byte);
             }
-            Ok(())
+            bytes.len() == into.len()
         }
-        LargeBody::Bytes(_) => Err(failed(std::io::ErrorKind::InvalidInput.into())),
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Status::InvalidArg,
+            "a large payload has another length",
+        ))
     }
 }
 

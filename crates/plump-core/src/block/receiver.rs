@@ -1,6 +1,5 @@
 //! The receiver's side: where a payload is said to be is checked, then it is copied out or kept, and given back.
 
-use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -121,16 +120,15 @@ impl ReceivedBlock {
         unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
     }
 
-    /// Copies the payload into memory that only this process can write.
-    ///
-    /// # Errors
-    /// `InvalidInput` when `into` has not the length of the payload, and what the system says when there is no memory left.
-    pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> io::Result<()> {
+    /// Copies the payload into memory that only this process can write; `false` when `into` has not its length.
+    #[must_use]
+    pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {
         if into.len() != self.length {
-            return Err(io::ErrorKind::InvalidInput.into());
+            return false;
         }
         prefer_large_pages(into);
-        self.shared.arena.copy_out(self.offset, into)
+        self.shared.arena.copy_out(self.offset, into);
+        true
     }
 }
 

@@ -55,14 +55,6 @@ impl SharedMemory {
         match self.never {}
     }
 
-    /// Copies from it.
-    ///
-    /// # Errors
-    /// None here: there is no value to ask.
-    pub fn read_at(&self, _offset: usize, _into: &mut [MaybeUninit<u8>]) -> io::Result<()> {
-        match self.never {}
-    }
-
     /// Bytes of it that have memory behind them.
     ///
     /// # Errors

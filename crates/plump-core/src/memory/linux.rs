@@ -132,40 +132,6 @@ impl SharedMemory {
         (length > 0 && end <= self.bytes).then_some((offset, length))
     }
 
-    /// Copies from `offset` on until `into` is full. The system copies, so that nothing that the other process does to
-    /// these bytes or pages meanwhile can be felt here as anything but other bytes, or an error.
-    ///
-    /// # Errors
-    /// `UnexpectedEof` when that is not all inside, and what the system says when there is no memory left.
-    pub fn read_at(&self, offset: usize, into: &mut [MaybeUninit<u8>]) -> io::Result<()> {
-        let mut done = 0;
-        while done < into.len() {
-            let rest = &mut into[done..];
-            let at = libc::off_t::try_from(offset + done)
-                .map_err(|_| io::Error::from(io::ErrorKind::UnexpectedEof))?;
-            // SAFETY: `rest` may be written for its length, and the descriptor is open.
-            let read = unsafe {
-                libc::pread(
-                    self.file.as_raw_fd(),
-                    rest.as_mut_ptr().cast(),
-                    rest.len(),
-                    at,
-                )
-            };
-            match usize::try_from(read) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(read) => done += read,
-                Err(_) => {
-                    let error = io::Error::last_os_error();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Bytes of it that have memory behind them.
     ///
     /// # Errors
