@@ -859,11 +859,9 @@ impl State {
             return;
         }
         let workers = self.workers.iter_mut().flatten();
-        let ports = workers.filter_map(|worker| worker.data.as_mut()).chain(
-            self.uplink
-                .as_mut()
-                .and_then(|uplink| uplink.data.as_mut()),
-        );
+        let ports = workers
+            .filter_map(|worker| worker.data.as_mut())
+            .chain(self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()));
         let next = ports
             .filter_map(|port| port.blocks()?.sender.shed(now))
             .min();

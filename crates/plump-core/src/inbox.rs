@@ -336,6 +336,13 @@ mod tests {
 
     const EMPTY: [u32; 3] = [0; 3];
 
+    fn private(body: Option<LargeBody>) -> Option<Vec<u8>> {
+        match body? {
+            LargeBody::Bytes(bytes) => Some(bytes),
+            LargeBody::Block(_) => panic!("nothing here came in a block"),
+        }
+    }
+
     /// Takes what fits into a table of `rows` and a buffer of `room`: kind, id, words and bytes of each.
     fn take(
         inbox: &mut Inbox,
@@ -353,7 +360,7 @@ mod tests {
             .take(count)
             .map(|row| {
                 let bytes = if row[2] == LARGE {
-                    large.take(row[7]).expect("a body for the token")
+                    private(large.take(row[7])).expect("a body for the token")
                 } else {
                     assert_eq!(row[2] % 8, 0, "bytes begin aligned");
                     incoming[row[2] as usize..][..row[3] as usize].to_vec()
@@ -372,7 +379,8 @@ mod tests {
         let (mut inbox, mut large) = (Inbox::default(), LargeBodies::default());
         inbox.push(EntryKind::Result, 1, [9, 8, 7], b"one");
         inbox.push(EntryKind::Cancel, 2, EMPTY, b"");
-        inbox.push_large(EntryKind::Thrown, 3, EMPTY, b"three".to_vec());
+        let three = Payload::Assembled(b"three".to_vec());
+        inbox.push_payload(EntryKind::Thrown, 3, EMPTY, three);
         inbox.push(EntryKind::Call, 4, [1, 2, 3], b"fourth");
         assert_eq!(inbox.len(), 4);
         let entries = take(&mut inbox, &mut large, 10, 100);
@@ -434,11 +442,18 @@ mod tests {
     #[test]
     fn a_large_body_is_given_once() {
         let mut large = LargeBodies::default();
-        let (first, second) = (large.put(vec![1]), large.put(vec![2]));
-        assert_eq!(large.take(first), Some(vec![1]));
-        assert_eq!(large.take(first), None);
-        assert_eq!(large.take(99), None);
-        assert_eq!(large.put(vec![3]), first, "its token is used again");
-        assert_eq!(large.take(second), Some(vec![2]));
+        let (first, second) = (
+            large.put(LargeBody::Bytes(vec![1])),
+            large.put(LargeBody::Bytes(vec![2])),
+        );
+        assert_eq!(private(large.take(first)), Some(vec![1]));
+        assert_eq!(private(large.take(first)), None);
+        assert_eq!(private(large.take(99)), None);
+        assert_eq!(
+            large.put(LargeBody::Bytes(vec![3])),
+            first,
+            "its token is used again"
+        );
+        assert_eq!(private(large.take(second)), Some(vec![2]));
     }
 }

@@ -253,7 +253,15 @@ mod tests {
 
     #[test]
     fn blocks_are_at_most_an_eighth_larger_than_what_is_in_them() {
-        for bytes in [1, 4096, 4097, 100_000, (1 << 20) + 1, (64 << 20) + 30, 200 << 20] {
+        for bytes in [
+            1,
+            4096,
+            4097,
+            100_000,
+            (1 << 20) + 1,
+            (64 << 20) + 30,
+            200 << 20,
+        ] {
             let rounded = rounded(bytes);
             assert!(rounded >= bytes && rounded % PAGE == 0);
             assert!(rounded <= bytes + bytes / 8 + PAGE, "{bytes}: {rounded}");
