@@ -7,7 +7,7 @@ use crate::debug;
 use crate::environment::{Environment, Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::frame::{FrameKind, Header};
+use crate::frame::{FrameKind, Header, MAX_BODY_BYTES};
 use crate::inbox::EntryKind;
 use crate::limits::{
     CHANNEL_BACKLOG_BYTES, MAILBOX_EVENTS, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS, MAX_CONTROL_BYTES,
@@ -569,7 +569,7 @@ impl State {
             }
             self.add_timer(deadline, Timer::Call(id));
         }
-        if at_once && let Some(slot) = self.free_worker(request.pool) {
+        if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
             self.send_call(slot, id, Outgoing::Borrowed(parts));
             return Ok(slot_of(id));
         }
@@ -587,8 +587,8 @@ impl State {
         Ok(slot_of(id))
     }
 
-    /// The least loaded worker that may be sent one more call.
-    fn free_worker(&mut self, pool_id: u32) -> Option<usize> {
+    /// The least loaded worker that may be sent one more call, with a payload of so many bytes.
+    fn free_worker(&mut self, pool_id: u32, bytes: usize) -> Option<usize> {
         let pool = self.pools.get_mut(&pool_id)?;
         let (count, concurrency) = (self.workers.len(), pool.options.concurrency);
         pool.turn = if pool.turn + 1 < count {
@@ -607,7 +607,7 @@ impl State {
             let Some(worker) = self.workers[slot].as_deref() else {
                 continue;
             };
-            if worker.pool == pool_id && worker.takes_calls(concurrency) {
+            if worker.pool == pool_id && worker.takes_calls(concurrency, bytes) {
                 let load = worker.window.in_flight();
                 if best.is_none_or(|(least, _)| load < least) {
                     best = Some((load, slot));
@@ -629,7 +629,8 @@ impl State {
             let Some(id) = pool.queue.front(&self.calls) else {
                 return;
             };
-            let Some(slot) = self.free_worker(pool_id) else {
+            let bytes = self.calls.get(id).map_or(0, |call| call.payload.len());
+            let Some(slot) = self.free_worker(pool_id, bytes) else {
                 self.fill_pool(pool_id);
                 return;
             };
@@ -1589,14 +1590,20 @@ fn too_many_workers() -> Box<Failure> {
 }
 
 impl Worker {
-    fn takes_calls(&self, concurrency: u32) -> bool {
+    fn takes_calls(&self, concurrency: u32, bytes: usize) -> bool {
+        let has_room = |port: &Port| {
+            // A small call goes between the parts of a large one and need not wait until all of them have gone.
+            let before = if bytes <= MAX_BODY_BYTES {
+                port.small_backlog()
+            } else {
+                port.backlog()
+            };
+            before < CHANNEL_BACKLOG_BYTES
+        };
         self.life == Life::Ready
             && !self.link_closed
             && self.window.may_send(concurrency)
-            && self
-                .data
-                .as_ref()
-                .is_some_and(|port| port.backlog() < CHANNEL_BACKLOG_BYTES)
+            && self.data.as_deref().is_some_and(has_room)
     }
 
     fn note_number(&mut self, command: u32, number: u32) {

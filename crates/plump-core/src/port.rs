@@ -164,6 +164,12 @@ impl Port {
         self.ready.len() - self.ready_from + self.transfer_bytes
     }
 
+    /// Bytes that the channel has not taken yet and that a small frame would have to wait for.
+    #[must_use]
+    pub fn small_backlog(&self) -> usize {
+        self.ready.len() - self.ready_from
+    }
+
     /// Reads what there is and gives every complete frame to `sink`, at most about `budget` bytes.
     /// `Ok(true)`: the budget was used up, there may be more.
     ///
