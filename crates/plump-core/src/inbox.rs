@@ -57,6 +57,15 @@ impl LargeBody {
         }
     }
 
+    /// A copy of it in private memory, or it itself.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Block(block) => block.to_vec(),
+        }
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -637,6 +637,8 @@ impl Raw {
                 version: VERSION.into(),
                 max_payload_bytes: 1,
                 spin_us: 0,
+                max_block_bytes: 0,
+                block_idle_ms: 0,
                 settings: String::new(),
             }),
             "a cancellation" => message(&Control::Cancel(1 << 32)),

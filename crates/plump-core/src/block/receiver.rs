@@ -120,6 +120,17 @@ impl ReceivedBlock {
         unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
     }
 
+    /// A copy of the payload.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.length);
+        if self.copy_to(&mut bytes.spare_capacity_mut()[..self.length]) {
+            // SAFETY: there is room for so many bytes, and all of them were written.
+            unsafe { bytes.set_len(self.length) };
+        }
+        bytes
+    }
+
     /// Copies the payload into memory that only this process can write; `false` when `into` has not its length.
     #[must_use]
     pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {

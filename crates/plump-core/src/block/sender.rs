@@ -263,7 +263,7 @@ mod tests {
             200 << 20,
         ] {
             let rounded = rounded(bytes);
-            assert!(rounded >= bytes && rounded % PAGE == 0);
+            assert!(rounded >= bytes && rounded.is_multiple_of(PAGE));
             assert!(rounded <= bytes + bytes / 8 + PAGE, "{bytes}: {rounded}");
         }
     }
