@@ -116,6 +116,18 @@ export interface PlumpOptions {
 	maxPayloadBytes?: number;
 	/** How deep a value may be nested. Default 1,000. */
 	maxDepth?: number;
+	/**
+	 * Shared memory that large payloads between the host and one worker may take in each direction, bytes; 0 = none. What
+	 * finds no room there takes a slower way. Default 256 MiB.
+	 */
+	maxBlockBytes?: number;
+	/** Milliseconds after which shared memory that is not used any more is given back to the system. Default 1,000. */
+	blockIdleMs?: number;
+	/**
+	 * Large results are not copied: the host is shown the worker's memory, which the worker could still write. Only for
+	 * workers whose every line is yours. Default `false`.
+	 */
+	trusted?: boolean;
 	/** How many handlers may interleave in one worker. Default 16. */
 	concurrency?: number;
 	/** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */

@@ -85,6 +85,22 @@ test.serial('bytes that are not of the protocol among the answers settle the cal
   }
 })
 
+test.serial('a worker that overwrites its blocks spoils its own payloads alone', async (t) => {
+  t.timeout(120_000)
+  const { hostile, isWell } = await besiege(t)
+  const bytes = Buffer.alloc(1_000_000, 7)
+  for (let round = 0; round < 20; round++) {
+    // What arrives may be anything that the codec takes or refuses.
+    const [, back] = await Promise.allSettled([
+      hostile.acall('spoilBlocks', 2),
+      hostile.acall('echo', bytes),
+      hostile.acall('echo', { bytes, text: 'x'.repeat(200_000) }),
+    ])
+    t.truthy(back)
+  }
+  await isWell()
+})
+
 test.serial('a worker that closes its link is over', async (t) => {
   t.timeout(120_000)
   const { hostile, isWell } = await besiege(t)

@@ -12,6 +12,7 @@ import { alignSegment, Outgoing } from '../src/codec/outgoing.js'
 const HEADER_BYTES = 24
 const MAX_BODY_BYTES = 65_536
 const FLAG_MORE = 1
+const FLAG_BLOCK = 2
 const KIND = { Call: 1, Result: 2, Thrown: 3, Chunk: 4, Started: 5, Refused: 6, Control: 16, Event: 17 }
 type Kind = keyof typeof KIND
 
@@ -76,6 +77,7 @@ const headers = [
   good('an empty part', { kind: 'Chunk', call: 2 }),
   good('five calls have begun', { kind: 'Started', call: 5 }),
   good('a refusal', { kind: 'Refused', size: 12, call: 9, a: 17 }),
+  good('a result in a block', { kind: 'Result', flags: FLAG_BLOCK, size: 32, call: 3, a: 17 }),
   good('a control message', { kind: 'Control', size: 3 }),
   good('the beginning of a long control message', { kind: 'Control', flags: FLAG_MORE, size: 65_000 }),
   good('the seventh event', { kind: 'Event', size: 11, call: 7 }),
@@ -88,8 +90,12 @@ const headers = [
   bad('kind 15', 'UnknownKind', { kind: 'Call' }, 4, 15),
   bad('kind 18', 'UnknownKind', { kind: 'Call' }, 4, 18),
   bad('kind 255', 'UnknownKind', { kind: 'Call' }, 4, 255),
-  bad('an unknown flag', 'UnknownFlags', { kind: 'Call', flags: 2 }),
+  bad('an unknown flag', 'UnknownFlags', { kind: 'Call', flags: 4 }),
   bad('an unknown flag beside a known one', 'UnknownFlags', { kind: 'Call', flags: 3, size: 8 }),
+  bad('an event in a block', 'UnknownFlags', { kind: 'Event', flags: FLAG_BLOCK, size: 32 }),
+  bad('a refusal in a block', 'UnknownFlags', { kind: 'Refused', flags: FLAG_BLOCK, size: 32 }),
+  bad('a block without its range', 'NoRange', { kind: 'Call', flags: FLAG_BLOCK }),
+  bad('a block with too much of a range', 'NoRange', { kind: 'Result', flags: FLAG_BLOCK, size: 33 }),
   bad('a part that goes on', 'UnknownFlags', { kind: 'Chunk', flags: FLAG_MORE, size: 8 }),
   bad('a count that goes on', 'UnknownFlags', { kind: 'Started', flags: FLAG_MORE, size: 8 }),
   bad('a refusal that goes on', 'UnknownFlags', { kind: 'Refused', flags: FLAG_MORE, size: 8 }),
@@ -256,7 +262,8 @@ const text = (value: string): Buffer => join(int(utf8(value).length), utf8(value
 const list = (values: readonly string[]): Buffer => join(int(values.length), ...values.map(text))
 const raw = (value: Uint8Array): Buffer => join(int(value.length), value)
 
-const welcome = { protocol: 1, version: '1.2.3', max_payload_bytes: 1_073_741_824, spin_us: 50, settings: '{}' }
+const welcome = { protocol: 1, version: '1.2.3', max_payload_bytes: 1_073_741_824, spin_us: 50,
+  max_block_bytes: 268_435_456, block_idle_ms: 1_000, settings: '{}' }
 const hello = { protocol: 1, version: '1.2.3', pid: 70_000 }
 const cause = Buffer.from([1, 0, 255])
 const controls = [
@@ -265,7 +272,7 @@ const controls = [
     message: { Welcome: welcome },
     bytes: join(
       int(0), int(welcome.protocol), text(welcome.version), int(welcome.max_payload_bytes),
-      int(welcome.spin_us), text(welcome.settings),
+      int(welcome.spin_us), int(welcome.max_block_bytes), int(welcome.block_idle_ms), text(welcome.settings),
     ),
   },
   { name: 'Hello', message: { Hello: hello }, bytes: join(int(1), int(1), text(hello.version), int(hello.pid)) },
@@ -325,6 +332,11 @@ const links = [
     name: 'over a ring',
     value: '1 4242 ring 3 4 5 6 7 8',
     fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8'] },
+  },
+  {
+    name: 'over a ring, with blocks',
+    value: '1 4242 ring 3 4 5 6 7 8 9 10',
+    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9', '10'] },
   },
   {
     name: 'of a process that the user starts',

@@ -505,7 +505,17 @@ export class Exchange {
   }
 
   #large(at: number): Buffer {
-    return Buffer.from(this.binding.takeLarge(this.#words[at + ENTRY.token]!))
+    const token = this.#words[at + ENTRY.token]!
+    const taken = this.binding.takeLarge(token)
+    if (taken !== undefined) return Buffer.from(taken)
+    let buffer: ArrayBuffer | undefined
+    try {
+      buffer = new ArrayBuffer(this.#words[at + ENTRY.length]!)
+    } finally {
+      // Also when there is no memory for it: a block that nobody fetches would never come back.
+      this.binding.copyLarge(token, buffer)
+    }
+    return Buffer.from(buffer)
   }
 
   #newOutgoing(): Outgoing {

@@ -162,6 +162,9 @@ export interface PoolOptions {
   heartbeatMs: number
   heartbeatTimeoutMs: number
   maxPayloadBytes: number
+  maxBlockBytes: number
+  blockIdleMs: number
+  trusted: boolean
   maxQueue: number
   maxQueueBytes: number
   spinUs: number
@@ -265,8 +268,13 @@ export interface Binding {
   take(): void
   /** Blocks until an event is there to take: status 0, or STATUS.timeout, STATUS.again, BusClosed. */
   poll(): void
-  /** The bytes of an entry whose offset is LARGE, as an ArrayBuffer of their own. Once per token. */
-  takeLarge(token: number): ArrayBuffer
+  /**
+   * The bytes of an entry whose offset is LARGE, as an ArrayBuffer of their own. Once per token. `undefined`: they lie in
+   * memory that JavaScript must not see, or see no more of; `copyLarge` follows.
+   */
+  takeLarge(token: number): ArrayBuffer | undefined
+  /** Copies the bytes of an entry into `buffer`, which has the entry's length; without one they are forgotten. Once per token. */
+  copyLarge(token: number, buffer?: ArrayBuffer): void
 }
 
 /** The number of every name that no worker has, once a worker has said which names there are. */

@@ -37,6 +37,18 @@ export interface PlumpOptions {
   maxPayloadBytes?: number
   /** How deep a value may be nested. Default 1,000. */
   maxDepth?: number
+  /**
+   * Shared memory that large payloads between the host and one worker may take in each direction, bytes; 0 = none. What
+   * finds no room there takes a slower way. Default 256 MiB.
+   */
+  maxBlockBytes?: number
+  /** Milliseconds after which shared memory that is not used any more is given back to the system. Default 1,000. */
+  blockIdleMs?: number
+  /**
+   * Large results are not copied: the host is shown the worker's memory, which the worker could still write. Only for
+   * workers whose every line is yours. Default `false`.
+   */
+  trusted?: boolean
   /** How many handlers may interleave in one worker. Default 16. */
   concurrency?: number
   /** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */
@@ -91,6 +103,7 @@ type OptionType =
   | { type: 'module' }
   | { type: 'codec' }
   | { type: 'function' }
+  | { type: 'boolean' }
   | { type: 'one of'; values: readonly string[] }
 
 /** One option. */
@@ -127,6 +140,9 @@ export const instanceOptions = [
   { name: 'startTimeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
   { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
   ...payload,
+  { name: 'maxBlockBytes', type: 'integer', min: 0, max: 64 * GIB, default: GIB / 4 },
+  { name: 'blockIdleMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 1_000 },
+  { name: 'trusted', type: 'boolean', default: false },
   { name: 'concurrency', type: 'integer', min: 1, max: 65_536, default: 16 },
   { name: 'channel', type: 'one of', values: ['auto', 'pipe', 'ring'], default: 'auto' },
   { name: 'maxQueue', type: 'integer', min: 1, max: 100_000_000, default: 1_000_000 },
@@ -207,6 +223,8 @@ export function rangeOf(row: OptionRow): string {
       return "'structured', 'json' or { name, encode, decode }"
     case 'function':
       return 'a function'
+    case 'boolean':
+      return 'true or false'
     case 'one of':
       return row.values.map((value) => `'${value}'`).join(' or ')
   }
@@ -239,6 +257,8 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
     case 'function':
       return typeof value === 'function' ? value : refuse()
+    case 'boolean':
+      return typeof value === 'boolean' ? value : refuse()
     case 'one of':
       return row.values.includes(value as string) ? value : refuse()
   }

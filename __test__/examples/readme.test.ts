@@ -175,6 +175,8 @@ function saidOf(row: OptionRow): string[] {
       return ['path', 'URL']
     case 'function':
       return ['a function']
+    case 'boolean':
+      return ['true or false']
   }
 }
 

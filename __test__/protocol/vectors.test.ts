@@ -73,6 +73,7 @@ const kinds = new Map(
   ]),
 )
 const MORE = 1
+const BLOCK = 2
 
 interface Header {
   size: number
@@ -88,10 +89,13 @@ function readHeader(frame: Buffer): Header {
   const flags = frame[5]!
   const size = frame.readUInt32LE(0)
   if (kind === undefined) throw new Error('UnknownKind')
-  if (flags > MORE || (flags === MORE && !kind.long)) throw new Error('UnknownFlags')
+  const mayBeInBlock = kind.long && !['Control', 'Event'].includes(kind.name)
+  if (flags > BLOCK || (flags === MORE && !kind.long) || (flags === BLOCK && !mayBeInBlock))
+    throw new Error('UnknownFlags')
   if (frame.readUInt16LE(6) !== 0) throw new Error('Reserved')
   if (size > vectors.maxBodyBytes) throw new Error('TooLarge')
   if (flags === MORE && size < 8) throw new Error('Truncated')
+  if (flags === BLOCK && size !== 32) throw new Error('NoRange')
   const call = frame.readBigUInt64LE(8).toString()
   const a = frame.readUInt32LE(16)
   return { size, kind: kind.name, flags, call, a, b: frame.readUInt32LE(20) }
@@ -215,9 +219,10 @@ function readEvent(body: Buffer): { queue: string; topic: string; payload: strin
 
 function readLink(value: string): object {
   const [form, parent, channel, ...descriptors] = value.split(' ')
-  const count = { pipe: 4, ring: 6 }[channel ?? '']
+  const counts = { pipe: [4], ring: [6, 8] }[channel ?? '']
   const numbers = [parent, ...descriptors].every((word) => /^\d+$/.test(word ?? ''))
-  if (form !== '1' || !numbers || descriptors.length !== count) throw new Error('no link')
+  if (form !== '1' || !numbers || !counts?.includes(descriptors.length))
+    throw new Error('no link')
   return { parent: Number(parent), channel, descriptors }
 }
 

@@ -19,6 +19,10 @@ pub enum Control {
         max_payload_bytes: u64,
         /// Microseconds for which the worker may watch for the next call.
         spin_us: u32,
+        /// Shared memory that the worker's blocks may take in each direction, bytes.
+        max_block_bytes: u64,
+        /// Milliseconds that a free block stays warm.
+        block_idle_ms: u32,
         /// JSON for the worker's TypeScript half.
         settings: String,
     },

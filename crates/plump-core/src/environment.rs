@@ -11,7 +11,7 @@ use crate::channel::spin::{SpinWindow, Watch};
 use crate::debug;
 use crate::errors::ErrorKind;
 use crate::host::{Pool, Worker};
-use crate::inbox::{EntryKind, Inbox, LargeBodies, Outlet};
+use crate::inbox::{EntryKind, Inbox, LargeBodies, LargeBody, Outlet};
 use crate::link::Uplink;
 use crate::platform::{self, Bell, Reactor};
 use crate::port::Port;
@@ -114,6 +114,8 @@ pub(crate) struct State {
     watching: bool,
     last_drain: Instant,
     take_over_set: bool,
+    /// When a timer will look after blocks that are free.
+    blocks_due: Option<Instant>,
     /// JavaScript sleeps inside a blocking call.
     caller_sleeps: bool,
     /// A channel was made meanwhile, whose bell it does not hear.
@@ -265,6 +267,7 @@ impl Environment {
                 watching: false,
                 last_drain: Instant::now(),
                 take_over_set: false,
+                blocks_due: None,
                 caller_sleeps: false,
                 caller_must_look: false,
                 window: SpinWindow::new(0, 1),
@@ -415,9 +418,21 @@ impl Environment {
         }
     }
 
-    /// Takes the bytes of a large entry.
+    /// Takes the bytes of a large entry, if they are such that JavaScript can have them as they are. Otherwise they must be
+    /// copied: [`Environment::take_large_to_copy`].
     #[must_use]
-    pub fn take_large(&self, token: u32) -> Option<Vec<u8>> {
+    pub fn take_large(&self, token: u32) -> Option<LargeBody> {
+        let mut state = self.shared.lock();
+        let can_be_had = match state.large.get_mut(token)? {
+            LargeBody::Bytes(_) => true,
+            LargeBody::Block(block) => block.keep(),
+        };
+        can_be_had.then(|| state.large.take(token))?
+    }
+
+    /// Takes the bytes of a large entry, to copy or to forget them.
+    #[must_use]
+    pub fn take_large_to_copy(&self, token: u32) -> Option<LargeBody> {
         self.shared.lock().large.take(token)
     }
 
@@ -869,6 +884,34 @@ impl State {
         }
     }
 
+    /// There are warm blocks, which must not stay so for ever.
+    pub fn watch_blocks(&mut self, idle: Duration) {
+        let due = Instant::now() + idle;
+        if self.blocks_due.is_none_or(|before| due < before) {
+            self.blocks_due = Some(due);
+            self.add_timer(due, Timer::Blocks);
+        }
+    }
+
+    /// Gives the pages of blocks back that were free for long enough.
+    fn shed_blocks(&mut self, now: Instant) {
+        if self.blocks_due.is_none_or(|due| now < due) {
+            // An earlier timer has taken the place of this one.
+            return;
+        }
+        let workers = self.workers.iter_mut().flatten();
+        let ports = workers
+            .filter_map(|worker| worker.data.as_mut())
+            .chain(self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()));
+        let next = ports
+            .filter_map(|port| port.blocks()?.sender.shed(now))
+            .min();
+        self.blocks_due = next;
+        if let Some(next) = next {
+            self.add_timer(next, Timer::Blocks);
+        }
+    }
+
     /// What a source of the reactor has to say.
     fn on_source(&mut self, owner: Owner, source: SourceKind) {
         match (owner, source) {
@@ -947,6 +990,7 @@ impl State {
                 Timer::Reap(serial) => self.reap_due(serial),
                 Timer::Close(pool) => self.close_due(pool, now),
                 Timer::TakeOver => self.take_over(now),
+                Timer::Blocks => self.shed_blocks(now),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The one frame format of every channel. `protocol/README.md` has the byte table, `protocol/vectors.json`
 //! the vectors that both languages run.
 
+use crate::block::BlockRange;
 use std::fmt;
 
 /// Bytes of a frame's header.
@@ -12,6 +13,9 @@ pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The payload goes on in `Chunk` frames; the body begins with the total payload length as `u64`.
 pub const FLAG_MORE: u8 = 1;
+
+/// The payload lies in shared memory; the body is a `BlockRange` that says where.
+pub const FLAG_BLOCK: u8 = 2;
 
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +66,12 @@ impl FrameKind {
             Self::Chunk | Self::Started | Self::Refused => false,
         }
     }
+
+    /// Whether its payload may lie in shared memory. What goes over the control pipe may not: there is none for it.
+    #[must_use]
+    pub fn may_be_in_block(self) -> bool {
+        matches!(self, Self::Call | Self::Result | Self::Thrown)
+    }
 }
 
 /// A frame's header: 24 bytes, little-endian.
@@ -69,7 +79,7 @@ impl FrameKind {
 pub struct Header {
     /// What the frame says.
     pub kind: FrameKind,
-    /// `FLAG_MORE` or 0.
+    /// `FLAG_MORE`, `FLAG_BLOCK` or 0.
     pub flags: u8,
     /// Bytes of body that follow.
     pub size: u32,
@@ -94,6 +104,8 @@ pub enum FrameError {
     TooLarge(u32),
     /// A first frame with `FLAG_MORE` whose body is too short for the total.
     Truncated,
+    /// A frame with `FLAG_BLOCK` whose body is no `BlockRange`.
+    NoRange(u32),
 }
 
 impl fmt::Display for FrameError {
@@ -107,6 +119,10 @@ impl fmt::Display for FrameError {
                 "frame body of {size} bytes, at most {MAX_BODY_BYTES} are allowed"
             ),
             Self::Truncated => write!(f, "first frame of a long payload without its total length"),
+            Self::NoRange(size) => write!(
+                f,
+                "a body of {size} bytes where the range of a block was to be"
+            ),
         }
     }
 }
@@ -151,7 +167,13 @@ impl Header {
         let size = word(0);
         let kind = FrameKind::from_byte(bytes[4]).ok_or(FrameError::UnknownKind(bytes[4]))?;
         let flags = bytes[5];
-        if flags & !FLAG_MORE != 0 || (flags != 0 && !kind.may_be_long()) {
+        let is_known = match flags {
+            0 => true,
+            FLAG_MORE => kind.may_be_long(),
+            FLAG_BLOCK => kind.may_be_in_block(),
+            _ => false,
+        };
+        if !is_known {
             return Err(FrameError::UnknownFlags(flags));
         }
         if bytes[6] != 0 || bytes[7] != 0 {
@@ -162,6 +184,9 @@ impl Header {
         }
         if flags == FLAG_MORE && size < 8 {
             return Err(FrameError::Truncated);
+        }
+        if flags == FLAG_BLOCK && size as usize != BlockRange::BYTES {
+            return Err(FrameError::NoRange(size));
         }
         let call = u64::from(word(8)) | u64::from(word(12)) << 32;
         Ok(Self {

@@ -7,13 +7,13 @@ use crate::debug;
 use crate::environment::{Environment, Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::frame::{FrameKind, Header};
+use crate::frame::{FrameKind, Header, MAX_BODY_BYTES};
 use crate::inbox::EntryKind;
 use crate::limits::{
     CHANNEL_BACKLOG_BYTES, MAILBOX_EVENTS, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS, MAX_CONTROL_BYTES,
     MAX_WORKERS,
 };
-use crate::link::{self, LinkEnds};
+use crate::link::{self, LinkEnds, LinkOptions};
 use crate::platform::{self, Child, ExitStatus, InheritedEnd, SpawnRequest};
 use crate::port::{Payload, Port, PortError};
 use crate::process::{Life, LifeEvent};
@@ -59,6 +59,9 @@ pub struct PoolOptions {
     heartbeat_ms: u32,
     heartbeat_timeout_ms: u32,
     max_payload_bytes: u64,
+    max_block_bytes: u64,
+    block_idle_ms: u32,
+    trusted: bool,
     max_queue: usize,
     max_queue_bytes: usize,
     spin_us: u32,
@@ -362,13 +365,23 @@ impl State {
         };
         // A process that the user starts may have a shell between itself and this process.
         let parent = if ours { std::process::id() } else { 0 };
-        let made = link::make_link(&self.reactor, slot, parent, wants_ring, max_payload)?;
+        let link_options = LinkOptions {
+            parent,
+            ring: wants_ring,
+            max_payload_bytes: max_payload,
+            max_block_bytes: usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
+            block_idle: Duration::from_millis(u64::from(options.block_idle_ms)),
+            trusted: options.trusted,
+        };
+        let made = link::make_link(&self.reactor, slot, link_options)?;
         let mut control = made.control;
         let welcome = Control::Welcome {
             protocol: PROTOCOL,
             version: options.version.clone(),
             max_payload_bytes: options.max_payload_bytes,
             spin_us: options.spin_us,
+            max_block_bytes: options.max_block_bytes,
+            block_idle_ms: options.block_idle_ms,
             settings: options.welcome.clone(),
         };
         control.send_owned(Header::new(FrameKind::Control, 0, 0, 0), welcome.encode());
@@ -579,7 +592,7 @@ impl State {
             }
             self.add_timer(deadline, Timer::Call(id));
         }
-        if at_once && let Some(slot) = self.free_worker(request.pool) {
+        if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
             self.send_call(slot, id, Outgoing::Borrowed(parts));
             return Ok(slot_of(id));
         }
@@ -587,6 +600,7 @@ impl State {
         crate::port::extend_padded(&mut payload, parts);
         if let Some(call) = self.calls.get_mut(id) {
             call.payload = payload;
+            call.shown = bytes - parts.first().map_or(0, |main| main.len());
         }
         if let Some(pool) = self.pools.get_mut(&request.pool) {
             pool.queue.push(id, bytes);
@@ -596,8 +610,8 @@ impl State {
         Ok(slot_of(id))
     }
 
-    /// The least loaded worker that may be sent one more call.
-    fn free_worker(&mut self, pool_id: u32) -> Option<usize> {
+    /// The least loaded worker that may be sent one more call, with a payload of so many bytes.
+    fn free_worker(&mut self, pool_id: u32, bytes: usize) -> Option<usize> {
         let pool = self.pools.get_mut(&pool_id)?;
         let (count, concurrency) = (self.workers.len(), pool.options.concurrency);
         pool.turn = if pool.turn + 1 < count {
@@ -616,7 +630,7 @@ impl State {
             let Some(worker) = self.workers[slot].as_deref() else {
                 continue;
             };
-            if worker.pool == pool_id && worker.takes_calls(concurrency) {
+            if worker.pool == pool_id && worker.takes_calls(concurrency, bytes) {
                 let load = worker.window.in_flight();
                 if best.is_none_or(|(least, _)| load < least) {
                     best = Some((load, slot));
@@ -638,19 +652,20 @@ impl State {
             let Some(id) = pool.queue.front(&self.calls) else {
                 return;
             };
-            let Some(slot) = self.free_worker(pool_id) else {
+            let bytes = self.calls.get(id).map_or(0, |call| call.payload.len());
+            let Some(slot) = self.free_worker(pool_id, bytes) else {
                 self.fill_pool(pool_id);
                 return;
             };
-            let payload = self
+            let (payload, shown) = self
                 .calls
                 .get_mut(id)
-                .map(|call| std::mem::take(&mut call.payload))
+                .map(|call| (std::mem::take(&mut call.payload), call.shown))
                 .unwrap_or_default();
             if let Some(pool) = self.pools.get_mut(&pool_id) {
                 pool.queue.pop(payload.len());
             }
-            self.send_call(slot, id, Outgoing::Owned(payload));
+            self.send_call(slot, id, Outgoing::Owned(payload, shown));
         }
     }
 
@@ -692,8 +707,9 @@ impl State {
         let Some(port) = &mut worker.data else { return };
         match payload {
             Outgoing::Borrowed(parts) => port.send(header, parts),
-            Outgoing::Owned(bytes) => port.send_owned(header, bytes),
+            Outgoing::Owned(bytes, shown) => port.send_together(header, bytes, shown),
         }
+        let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
         if keep_back && port.backlog() < KEPT_BACK_BYTES {
             self.unflushed = true;
             self.notify_io();
@@ -701,6 +717,9 @@ impl State {
             self.flush_worker(slot);
         }
         self.watch_heart(slot);
+        if let Some(idle) = warm {
+            self.watch_blocks(idle);
+        }
     }
 
     fn command_name(&self, id: CallId) -> String {
@@ -888,12 +907,7 @@ impl State {
                 &mut self.inbox
             };
             let words = [header.a, 0, 0];
-            match payload {
-                Payload::Whole(bytes) => inbox.push(kind, slot_of(header.call), words, bytes),
-                Payload::Assembled(bytes) => {
-                    inbox.push_large(kind, slot_of(header.call), words, bytes);
-                }
-            }
+            inbox.push_payload(kind, slot_of(header.call), words, payload);
         }
         self.calls.leave_worker(header.call);
         Ok(())
@@ -1004,8 +1018,8 @@ impl State {
         match header.kind {
             FrameKind::Event => {
                 let body = match payload {
-                    Payload::Whole(bytes) => bytes.to_vec(),
                     Payload::Assembled(bytes) => bytes,
+                    payload => payload.bytes().to_vec(),
                 };
                 let Some(event) = Event::from_body(body) else {
                     return breach("an event that is none");
@@ -1604,8 +1618,8 @@ enum Direction {
 enum Outgoing<'a> {
     /// Still in JavaScript's memory.
     Borrowed(&'a [&'a [u8]]),
-    /// It waited in the queue.
-    Owned(Vec<u8>),
+    /// It waited in the queue; so many bytes of it are binary parts.
+    Owned(Vec<u8>, usize),
 }
 
 fn breach(what: &str) -> Failure {
@@ -1621,15 +1635,21 @@ fn too_many_workers() -> Box<Failure> {
 }
 
 impl Worker {
-    fn takes_calls(&self, concurrency: u32) -> bool {
+    fn takes_calls(&self, concurrency: u32, bytes: usize) -> bool {
+        let has_room = |port: &Port| {
+            // A small call goes between the parts of a large one and need not wait until all of them have gone.
+            let before = if bytes <= MAX_BODY_BYTES {
+                port.small_backlog()
+            } else {
+                port.backlog()
+            };
+            before < CHANNEL_BACKLOG_BYTES
+        };
         self.life == Life::Ready
             && !self.leaving
             && !self.link_closed
             && self.window.may_send(concurrency)
-            && self
-                .data
-                .as_ref()
-                .is_some_and(|port| port.backlog() < CHANNEL_BACKLOG_BYTES)
+            && self.data.as_deref().is_some_and(has_room)
     }
 
     fn note_number(&mut self, command: u32, number: u32) {

@@ -1,6 +1,8 @@
 //! What waits for JavaScript: settled calls, calls to run, cancellations, events of pools. Small bytes lie one after
 //! the other in one buffer that is used again, so that a small answer costs no allocation.
 
+use crate::block::ReceivedBlock;
+use crate::port::Payload;
 use std::collections::VecDeque;
 
 /// What an entry says. The numbers are those of `KIND` in `src/native.ts`.
@@ -33,7 +35,42 @@ pub enum Body {
     /// That many of the inbox's buffer, behind those of the entry before.
     Inline(usize),
     /// On their own.
-    Large(Vec<u8>),
+    Large(LargeBody),
+}
+
+/// Bytes that JavaScript fetches by their token.
+#[derive(Debug)]
+pub enum LargeBody {
+    /// In private memory.
+    Bytes(Vec<u8>),
+    /// In shared memory.
+    Block(ReceivedBlock),
+}
+
+impl LargeBody {
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Block(block) => block.len(),
+        }
+    }
+
+    /// A copy of it in private memory, or it itself.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Block(block) => block.to_vec(),
+        }
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// One thing for JavaScript.
@@ -86,12 +123,12 @@ const LARGE_EVENT_BYTES: usize = 64 * 1024;
 /// Large bodies that wait for JavaScript to fetch them.
 #[derive(Debug, Default)]
 pub struct LargeBodies {
-    bodies: Vec<Option<Vec<u8>>>,
+    bodies: Vec<Option<LargeBody>>,
     free: Vec<u32>,
 }
 
 impl LargeBodies {
-    fn put(&mut self, body: Vec<u8>) -> u32 {
+    fn put(&mut self, body: LargeBody) -> u32 {
         if let Some(token) = self.free.pop() {
             self.bodies[token as usize] = Some(body);
             return token;
@@ -100,8 +137,13 @@ impl LargeBodies {
         u32::try_from(self.bodies.len() - 1).unwrap_or(u32::MAX)
     }
 
+    /// The body of a token.
+    pub fn get_mut(&mut self, token: u32) -> Option<&mut LargeBody> {
+        self.bodies.get_mut(token as usize)?.as_mut()
+    }
+
     /// Takes the body of a token, once.
-    pub fn take(&mut self, token: u32) -> Option<Vec<u8>> {
+    pub fn take(&mut self, token: u32) -> Option<LargeBody> {
         let body = self.bodies.get_mut(token as usize)?.take()?;
         self.free.push(token);
         Some(body)
@@ -135,7 +177,8 @@ impl<'a> Outlet<'a> {
     /// Writes an event; `has_room_for_event` has said that it fits.
     pub fn put_event(&mut self, queue: u32, payload: &[u8]) {
         if payload.len() > LARGE_EVENT_BYTES {
-            self.put_large(EntryKind::Event, queue, [0; 3], payload.to_vec());
+            let body = LargeBody::Bytes(payload.to_vec());
+            self.put_large(EntryKind::Event, queue, [0; 3], body);
         } else {
             self.put(EntryKind::Event, queue, [0; 3], payload);
         }
@@ -147,7 +190,7 @@ impl<'a> Outlet<'a> {
             return false;
         }
         if bytes.len() > self.incoming.len() {
-            return self.put_large(kind, id, [a, b, c], bytes.to_vec());
+            return self.put_large(kind, id, [a, b, c], LargeBody::Bytes(bytes.to_vec()));
         }
         let offset = self.used;
         self.incoming[offset..offset + bytes.len()].copy_from_slice(bytes);
@@ -159,9 +202,9 @@ impl<'a> Outlet<'a> {
         true
     }
 
-    fn put_large(&mut self, kind: EntryKind, id: u32, words: [u32; 3], bytes: Vec<u8>) -> bool {
-        let length = word(bytes.len());
-        let token = self.large.put(bytes);
+    fn put_large(&mut self, kind: EntryKind, id: u32, words: [u32; 3], body: LargeBody) -> bool {
+        let length = word(body.len());
+        let token = self.large.put(body);
         self.write(kind, id, words, LARGE, length, token);
         true
     }
@@ -225,15 +268,26 @@ impl Inbox {
         });
     }
 
-    /// Adds an entry with bytes of its own.
-    pub fn push_large(&mut self, kind: EntryKind, id: u32, [a, b, c]: [u32; 3], bytes: Vec<u8>) {
+    /// Adds an entry with the payload of a frame.
+    pub fn push_payload(
+        &mut self,
+        kind: EntryKind,
+        id: u32,
+        [a, b, c]: [u32; 3],
+        payload: Payload<'_>,
+    ) {
+        let body = match payload {
+            Payload::Whole(bytes) => return self.push(kind, id, [a, b, c], bytes),
+            Payload::Assembled(bytes) => LargeBody::Bytes(bytes),
+            Payload::Block(block) => LargeBody::Block(block),
+        };
         self.entries.push_back(Entry {
             kind,
             id,
             a,
             b,
             c,
-            body: Body::Large(bytes),
+            body: Body::Large(body),
         });
     }
 
@@ -263,10 +317,10 @@ impl Inbox {
                     }
                     fits
                 }
-                Body::Large(bytes) => {
+                Body::Large(body) => {
                     outlet.has_room(0) && {
-                        let bytes = std::mem::take(bytes);
-                        outlet.put_large(kind, id, words, bytes)
+                        let body = std::mem::replace(body, LargeBody::Bytes(Vec::new()));
+                        outlet.put_large(kind, id, words, body)
                     }
                 }
             };
@@ -291,6 +345,13 @@ mod tests {
 
     const EMPTY: [u32; 3] = [0; 3];
 
+    fn private(body: Option<LargeBody>) -> Option<Vec<u8>> {
+        match body? {
+            LargeBody::Bytes(bytes) => Some(bytes),
+            LargeBody::Block(_) => panic!("nothing here came in a block"),
+        }
+    }
+
     /// Takes what fits into a table of `rows` and a buffer of `room`: kind, id, words and bytes of each.
     fn take(
         inbox: &mut Inbox,
@@ -308,7 +369,7 @@ mod tests {
             .take(count)
             .map(|row| {
                 let bytes = if row[2] == LARGE {
-                    large.take(row[7]).expect("a body for the token")
+                    private(large.take(row[7])).expect("a body for the token")
                 } else {
                     assert_eq!(row[2] % 8, 0, "bytes begin aligned");
                     incoming[row[2] as usize..][..row[3] as usize].to_vec()
@@ -327,7 +388,8 @@ mod tests {
         let (mut inbox, mut large) = (Inbox::default(), LargeBodies::default());
         inbox.push(EntryKind::Result, 1, [9, 8, 7], b"one");
         inbox.push(EntryKind::Cancel, 2, EMPTY, b"");
-        inbox.push_large(EntryKind::Thrown, 3, EMPTY, b"three".to_vec());
+        let three = Payload::Assembled(b"three".to_vec());
+        inbox.push_payload(EntryKind::Thrown, 3, EMPTY, three);
         inbox.push(EntryKind::Call, 4, [1, 2, 3], b"fourth");
         assert_eq!(inbox.len(), 4);
         let entries = take(&mut inbox, &mut large, 10, 100);
@@ -389,11 +451,18 @@ mod tests {
     #[test]
     fn a_large_body_is_given_once() {
         let mut large = LargeBodies::default();
-        let (first, second) = (large.put(vec![1]), large.put(vec![2]));
-        assert_eq!(large.take(first), Some(vec![1]));
-        assert_eq!(large.take(first), None);
-        assert_eq!(large.take(99), None);
-        assert_eq!(large.put(vec![3]), first, "its token is used again");
-        assert_eq!(large.take(second), Some(vec![2]));
+        let (first, second) = (
+            large.put(LargeBody::Bytes(vec![1])),
+            large.put(LargeBody::Bytes(vec![2])),
+        );
+        assert_eq!(private(large.take(first)), Some(vec![1]));
+        assert_eq!(private(large.take(first)), None);
+        assert_eq!(private(large.take(99)), None);
+        assert_eq!(
+            large.put(LargeBody::Bytes(vec![3])),
+            first,
+            "its token is used again"
+        );
+        assert_eq!(private(large.take(second)), Some(vec![2]));
     }
 }

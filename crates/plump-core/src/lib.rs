@@ -1,8 +1,9 @@
 //! The core of plump-ipc: everything that must work while JavaScript is busy.
 //!
-//! One direction of travel: `environment` → `host`, `link` → `router`, `bus`, `inbox` → `port` → `frame` → `channel` →
+//! One direction of travel: `environment` → `host`, `link` → `router`, `bus`, `inbox` → `port` → `frame`, `block` → `channel` →
 //! `platform`. A module imports only from its right, and `errors`, `limits` from everywhere.
 
+pub mod block;
 pub mod bus;
 pub mod channel;
 pub mod control;

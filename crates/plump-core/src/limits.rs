@@ -43,3 +43,11 @@ pub const PREFETCH_US: u32 = 1000;
 
 /// Workers of one family (an environment's pools together).
 pub const MAX_WORKERS: usize = 1024;
+
+/// Blocks that one direction of a link may have at the same time: their words fill a page.
+pub const MAX_BLOCKS: usize = 1024;
+
+/// Payloads of at least so many bytes travel in shared memory where there is any. Here what a block costs (its round of
+/// the words, an external `ArrayBuffer` and its finalizer) is as much as the copies it saves;
+/// `docs/decisions/0012-warm-blocks.md` has the measurement.
+pub const MIN_BLOCK_BYTES: usize = 128 * 1024;

@@ -1,5 +1,6 @@
 //! The link between a host and a worker: how it is made, and the worker's side of it.
 
+use crate::block::{Arena, BlockReceiver, BlockSender, Blocks};
 use crate::bus::{Event, Mailbox};
 use crate::channel::pipe::PipeChannel;
 use crate::channel::ring::{DEFAULT_CAPACITY, RingChannel, RingPair};
@@ -56,14 +57,33 @@ pub(crate) struct MadeLink {
     pub value: String,
 }
 
+/// What a link is made with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LinkOptions {
+    /// The worker's parent, 0 when that may be any process.
+    pub parent: u32,
+    /// Calls take shared memory.
+    pub ring: bool,
+    pub max_payload_bytes: usize,
+    /// Bytes that the blocks of one direction may take; 0 for none.
+    pub max_block_bytes: usize,
+    pub block_idle: Duration,
+    /// JavaScript may be shown the worker's memory.
+    pub trusted: bool,
+}
+
 /// Makes a link for the worker in `slot`.
 pub(crate) fn make_link(
     reactor: &Arc<Reactor>,
     slot: usize,
-    parent: u32,
-    ring: bool,
-    max_payload_bytes: usize,
+    options: LinkOptions,
 ) -> io::Result<MadeLink> {
+    let LinkOptions {
+        parent,
+        ring,
+        max_payload_bytes,
+        ..
+    } = options;
     let key = |source| key_of(Owner::Worker(slot), source);
     let (control, mut ends) = make_pipes(
         reactor,
@@ -85,6 +105,17 @@ pub(crate) fn make_link(
         (Box::new(channel), ends, "pipe")
     };
     ends.extend(data_ends);
+    let mut data = Port::new(data, Order::Interleaved, max_payload_bytes);
+    if ring && options.max_block_bytes > 0 {
+        match make_blocks(options) {
+            Ok((blocks, block_ends)) => {
+                data.set_blocks(blocks);
+                ends.extend(block_ends);
+            }
+            // Large payloads go through the rings then.
+            Err(error) => debug!("no room for blocks: {error}"),
+        }
+    }
     let numbers: Vec<String> = ends
         .iter()
         .enumerate()
@@ -100,9 +131,33 @@ pub(crate) fn make_link(
                 .max(MAX_CONTROL_BYTES)
                 .saturating_add(4 + 2 * MAX_QUEUE_NAME_BYTES),
         ),
-        data: Port::new(data, Order::Interleaved, max_payload_bytes),
+        data,
         ends: LinkEnds(ends),
         value,
+    })
+}
+
+/// Makes the host's side of the blocks, and the ends that the worker inherits: of its incoming ones, of its outgoing ones.
+fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 2])> {
+    let limit = options.max_block_bytes;
+    let to_worker = Arc::new(Arena::create(limit)?);
+    let to_host = Arc::new(Arena::create(limit)?);
+    let ends = [to_worker.inherit()?, to_host.inherit()?];
+    let blocks = Blocks {
+        sender: BlockSender::new(to_worker, limit, options.block_idle),
+        receiver: BlockReceiver::new(to_host, limit, options.trusted),
+    };
+    Ok((blocks, ends))
+}
+
+/// Takes over the worker's side of the blocks. None are used until the host has said how many may be.
+fn open_blocks([incoming, outgoing]: [u64; 2]) -> io::Result<Blocks> {
+    let incoming = Arc::new(Arena::open_inherited(incoming)?);
+    let outgoing = Arc::new(Arena::open_inherited(outgoing)?);
+    Ok(Blocks {
+        sender: BlockSender::new(outgoing, 0, Duration::ZERO),
+        // The host is trusted: it could do anything to its workers.
+        receiver: BlockReceiver::new(incoming, 0, true),
     })
 }
 
@@ -207,6 +262,8 @@ impl Environment {
                 version: host,
                 max_payload_bytes,
                 spin_us,
+                max_block_bytes,
+                block_idle_ms,
                 settings,
             }) = welcome
             {
@@ -222,6 +279,12 @@ impl Environment {
                     // Not the control pipe: an event may come from an instance with a larger limit.
                     if let Some(port) = &mut uplink.data {
                         port.set_max_payload_bytes(max);
+                        if let Some(blocks) = port.blocks() {
+                            let limit = usize::try_from(max_block_bytes).unwrap_or(usize::MAX);
+                            let idle = Duration::from_millis(u64::from(block_idle_ms));
+                            blocks.sender.set_limits(limit, idle);
+                            blocks.receiver.set_limit(limit);
+                        }
                     }
                 }
                 state.allow_watching(spin_us);
@@ -307,10 +370,14 @@ impl Environment {
                 AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
             };
             port.send(header, parts);
+            let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
             if hold && port.channel().kind() == ChannelKind::Pipe && port.backlog() < 32 * 1024 {
                 state.unflushed = true;
             } else {
                 state.flush_uplink();
+            }
+            if let Some(idle) = warm {
+                state.watch_blocks(idle);
             }
         });
     }
@@ -370,6 +437,7 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
             key(out_source),
         )
     };
+    let mut blocks = None;
     let (control, data): (PipeChannel, Box<dyn Channel>) = match (*kind, numbers.as_slice()) {
         ("pipe", [control_in, control_out, data_in, data_out]) => {
             let data =
@@ -392,8 +460,14 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
                 host_io,
                 host_caller,
                 worker_io,
+                more @ ..,
             ],
         ) => {
+            blocks = match more {
+                [] => None,
+                [incoming, outgoing] => Some(open_blocks([*incoming, *outgoing]).map_err(io)?),
+                _ => return Err(refuse("has no form that this version knows")),
+            };
             let ring = RingChannel::open_inherited([*memory, *host_io, *host_caller, *worker_io])
                 .map_err(io)?;
             let ring = RingInReactor::new(ring, Arc::clone(reactor), key(SourceKind::DataIn))
@@ -410,6 +484,9 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
         _ => return Err(refuse("has no form that this version knows")),
     };
     let mut data = Port::new(data, Order::Interleaved, usize::MAX);
+    if let Some(blocks) = blocks {
+        data.set_blocks(blocks);
+    }
     listen(&mut data);
     Ok(Uplink {
         control: Some(Box::new(Port::new(
@@ -481,8 +558,8 @@ impl State {
         let breach = || PortError::Protocol("the host does not speak the protocol".into());
         if header.kind == FrameKind::Event {
             let body = match payload {
-                Payload::Whole(bytes) => bytes.to_vec(),
                 Payload::Assembled(bytes) => bytes,
+                payload => payload.bytes().to_vec(),
             };
             self.deliver(&Arc::new(Event::from_body(body).ok_or_else(breach)?));
             return Ok(());
@@ -526,12 +603,8 @@ impl State {
             }
             let (low, high) = halves(header.call);
             let words = [header.a, high, header.b];
-            match payload {
-                Payload::Whole(bytes) => self.inbox.push(EntryKind::Call, low, words, bytes),
-                Payload::Assembled(bytes) => {
-                    self.inbox.push_large(EntryKind::Call, low, words, bytes);
-                }
-            }
+            self.inbox
+                .push_payload(EntryKind::Call, low, words, payload);
             Ok(())
         });
         if let Some(uplink) = &mut self.uplink {

@@ -6,7 +6,8 @@
 //! pipes; `docs/platforms.md` names that fall-back.
 //!
 //! ## System calls (Linux)
-//! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`.
+//! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`,
+//! `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE)`.
 //!
 //! ## What the other process can still do
 //! It can write any byte at any moment: whoever reads treats every value as hostile. It can punch holes
@@ -19,6 +20,6 @@ mod absent;
 mod linux;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::SharedMemory;
+pub use absent::{SharedMemory, prefer_large_pages};
 #[cfg(target_os = "linux")]
-pub use linux::SharedMemory;
+pub use linux::{SharedMemory, prefer_large_pages};

@@ -1,9 +1,14 @@
 //! One end of a channel with frames on it: cuts the incoming bytes into frames, puts long payloads together, cuts long
 //! payloads apart, and keeps what the channel does not take yet.
 
+use crate::block::{BlockRange, Blocks, ReceivedBlock};
 use crate::channel::{Channel, ChannelKind};
-use crate::frame::{FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES};
-use crate::limits::{MAX_CONTROL_BYTES, MAX_PARTIAL_PAYLOADS, MAX_QUEUE_NAME_BYTES};
+use crate::frame::{
+    FLAG_BLOCK, FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES,
+};
+use crate::limits::{
+    MAX_CONTROL_BYTES, MAX_PARTIAL_PAYLOADS, MAX_QUEUE_NAME_BYTES, MIN_BLOCK_BYTES,
+};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -41,15 +46,18 @@ pub enum Payload<'a> {
     Whole(&'a [u8]),
     /// It came in parts.
     Assembled(Vec<u8>),
+    /// It lies in shared memory.
+    Block(ReceivedBlock),
 }
 
 impl Payload<'_> {
-    /// The bytes.
+    /// The bytes. None of a block, which must be copied out first: frames that Rust itself reads never travel in one.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match self {
             Self::Whole(bytes) => bytes,
             Self::Assembled(bytes) => bytes,
+            Self::Block(_) => &[],
         }
     }
 }
@@ -100,6 +108,7 @@ pub struct Port {
     ready_from: usize,
     transfers: VecDeque<Transfer>,
     transfer_bytes: usize,
+    blocks: Option<Blocks>,
 }
 
 impl Port {
@@ -119,7 +128,18 @@ impl Port {
             ready_from: 0,
             transfers: VecDeque::new(),
             transfer_bytes: 0,
+            blocks: None,
         }
+    }
+
+    /// From now on large payloads travel in shared memory.
+    pub fn set_blocks(&mut self, blocks: Blocks) {
+        self.blocks = Some(blocks);
+    }
+
+    /// The shared memory for large payloads, where there is any.
+    pub fn blocks(&mut self) -> Option<&mut Blocks> {
+        self.blocks.as_mut()
     }
 
     /// The channel underneath.
@@ -142,6 +162,12 @@ impl Port {
     #[must_use]
     pub fn backlog(&self) -> usize {
         self.ready.len() - self.ready_from + self.transfer_bytes
+    }
+
+    /// Bytes that the channel has not taken yet and that a small frame would have to wait for.
+    #[must_use]
+    pub fn small_backlog(&self) -> usize {
+        self.ready.len() - self.ready_from
     }
 
     /// Reads what there is and gives every complete frame to `sink`, at most about `budget` bytes.
@@ -199,7 +225,10 @@ impl Port {
                 break;
             }
             self.start = next;
-            if header.kind == FrameKind::Chunk || header.flags & FLAG_MORE != 0 {
+            if header.flags == FLAG_BLOCK {
+                let block = self.find_block(header.kind, body)?;
+                sink(header, Payload::Block(block))?;
+            } else if header.kind == FrameKind::Chunk || header.flags == FLAG_MORE {
                 if let Some((header, bytes)) = self.assemble(header, body, next)? {
                     sink(header, Payload::Assembled(bytes))?;
                 }
@@ -211,6 +240,20 @@ impl Port {
             }
         }
         Ok(())
+    }
+
+    /// The payload of a block whose range is at `body`.
+    fn find_block(&self, kind: FrameKind, body: usize) -> Result<ReceivedBlock, PortError> {
+        let mut range = [0; BlockRange::BYTES];
+        range.copy_from_slice(&self.buffer[body..body + BlockRange::BYTES]);
+        let range = BlockRange::decode(&range);
+        if range.length > self.max_payload_bytes as u64 {
+            return Err(self.too_large(kind, range.length));
+        }
+        self.blocks
+            .as_ref()
+            .and_then(|blocks| blocks.receiver.receive(range))
+            .ok_or_else(|| PortError::Protocol("a payload in a block that can't be".into()))
     }
 
     /// The largest payload of a kind. The user's limit is about what the user sends.
@@ -290,6 +333,10 @@ impl Port {
     /// Nothing is written yet: call `flush`.
     pub fn send(&mut self, header: Header, parts: &[&[u8]]) {
         let total = padded_length(parts);
+        let shown = total - parts.first().map_or(0, |main| main.len());
+        if self.send_in_block(header, parts, total, shown) {
+            return;
+        }
         if total <= MAX_BODY_BYTES && !self.must_queue(header.kind) {
             let size = u32::try_from(total).unwrap_or(u32::MAX);
             self.ready
@@ -298,6 +345,40 @@ impl Port {
         } else {
             let mut payload = Vec::with_capacity(total);
             extend_padded(&mut payload, parts);
+            self.send_owned(header, payload);
+        }
+    }
+
+    /// Sends a payload through shared memory; `false` when it is not worth it or no block is free.
+    fn send_in_block(
+        &mut self,
+        header: Header,
+        parts: &[&[u8]],
+        total: usize,
+        shown: usize,
+    ) -> bool {
+        let may_be_in_block = header.kind.may_be_in_block();
+        if total < MIN_BLOCK_BYTES || !may_be_in_block {
+            return false;
+        }
+        let filled = self
+            .blocks
+            .as_mut()
+            .and_then(|blocks| blocks.sender.fill(parts, total, shown));
+        let Some(range) = filled else { return false };
+        let header = Header {
+            size: u32::try_from(BlockRange::BYTES).unwrap_or(u32::MAX),
+            flags: FLAG_BLOCK,
+            ..header
+        };
+        self.ready.extend_from_slice(&header.encode());
+        self.ready.extend_from_slice(&range.encode());
+        true
+    }
+
+    /// Sends a payload that was put together before, of which `shown` bytes are binary parts.
+    pub fn send_together(&mut self, header: Header, payload: Vec<u8>, shown: usize) {
+        if !self.send_in_block(header, &[&payload], payload.len(), shown) {
             self.send_owned(header, payload);
         }
     }

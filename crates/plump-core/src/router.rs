@@ -41,6 +41,8 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Its payload while it waits in the queue.
     pub payload: Vec<u8>,
+    /// Bytes of it that are binary parts.
+    pub shown: usize,
 }
 
 /// All calls of an environment.
@@ -70,6 +72,7 @@ impl Calls {
                 timeout_ms: 0,
                 deadline: None,
                 payload: Vec::new(),
+                shown: 0,
             });
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };

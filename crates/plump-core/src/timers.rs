@@ -20,6 +20,8 @@ pub enum Timer {
     Close(u32),
     /// JavaScript said it watches but does not come: the I/O thread takes over.
     TakeOver,
+    /// Blocks may have been free for long enough.
+    Blocks,
 }
 
 /// The timers of one environment.

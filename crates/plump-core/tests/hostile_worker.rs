@@ -458,8 +458,10 @@ impl Raw {
                 let (from, to) = (Some(file(from)), Some(file(to)));
                 (Data::Pipes { from, to }, Vec::new())
             }
-            ("ring", numbers @ [memory, io, caller, _]) => {
+            // The blocks are left alone: what can be said about them is in `tests/blocks.rs`.
+            ("ring", [memory, io, caller, own, ..]) => {
                 let shared = vec![copy_of(memory), copy_of(io), copy_of(caller)];
+                let numbers = [memory, io, caller, own];
                 let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().unwrap()).collect();
                 let ring = RingChannel::open_inherited(numbers.try_into().unwrap());
                 (Data::Ring(Some(ring.expect("a ring"))), shared)
@@ -637,6 +639,8 @@ impl Raw {
                 version: VERSION.into(),
                 max_payload_bytes: 1,
                 spin_us: 0,
+                max_block_bytes: 0,
+                block_idle_ms: 0,
                 settings: String::new(),
             }),
             "a cancellation" => message(&Control::Cancel(1 << 32)),

@@ -7,8 +7,10 @@ use napi::{Env, Status, sys};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
+use plump_core::inbox::LargeBody;
 use plump_core::link::AnswerKind;
 use std::ffi::{c_char, c_void};
+use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
 
@@ -64,6 +66,7 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("take", |_, _| run(take)),
     ("poll", |_, _| run(poll)),
     ("takeLarge", take_large),
+    ("copyLarge", copy_large),
 ];
 
 type Hot = fn(Env, &[sys::napi_value]) -> Result<sys::napi_value>;
@@ -96,7 +99,7 @@ unsafe extern "C" fn trampoline(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    let mut arguments = [ptr::null_mut(); 1];
+    let mut arguments = [ptr::null_mut(); 2];
     let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: `info` is valid during this call; there is room for `count` arguments.
@@ -115,7 +118,7 @@ unsafe extern "C" fn trampoline(
     }
     // SAFETY: `function` put a pointer of exactly this type there.
     let hot = unsafe { std::mem::transmute::<*mut c_void, Hot>(data) };
-    let outcome = std::panic::catch_unwind(|| hot(Env::from_raw(env), &arguments[..count.min(1)]));
+    let outcome = std::panic::catch_unwind(|| hot(Env::from_raw(env), &arguments[..count.min(2)]));
     match outcome {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => throw(env, &error.reason),
@@ -325,31 +328,48 @@ fn poll(session: &mut Session) {
 }
 
 unsafe extern "C" fn free_large(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: `take_large` made the hint from a box of exactly this type, and a finalizer runs once.
-    drop(unsafe { Box::from_raw(hint.cast::<Vec<u8>>()) });
+    // SAFETY: `show` made the hint from a box of exactly this type, and a finalizer runs once.
+    drop(unsafe { Box::from_raw(hint.cast::<LargeBody>()) });
 }
 
-/// Gives the bytes of a large entry an `ArrayBuffer` of their own: without a copy where the runtime allows memory that it
-/// did not make.
-fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+fn token_of(env: Env, arguments: &[sys::napi_value]) -> Result<u32> {
     let mut token = 0;
     let argument = arguments.first().copied().unwrap_or(ptr::null_mut());
     // SAFETY: a value of this call; anything but a number is refused by its status.
     if unsafe { sys::napi_get_value_uint32(env.raw(), argument, &raw mut token) }
-        != sys::Status::napi_ok
+        == sys::Status::napi_ok
     {
-        return Err(Error::new(
+        Ok(token)
+    } else {
+        Err(Error::new(
             Status::NumberExpected,
             "a token must be a number",
-        ));
+        ))
     }
-    let bytes = session::require(|session| session.core.take_large(token))?
-        .ok_or_else(|| Error::new(Status::InvalidArg, "no such token"))?;
-    let mut bytes = Box::new(bytes);
-    let (data, length) = (bytes.as_mut_ptr(), bytes.len());
-    let hint = Box::into_raw(bytes);
+}
+
+/// Gives the bytes of a large entry as an `ArrayBuffer` of their own without a copy, or `undefined` where they must be
+/// copied: `copy_large` follows then.
+fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let token = token_of(env, arguments)?;
+    match session::require(|session| session.core.take_large(token))? {
+        Some(body) => show(env, body),
+        None => Ok(ptr::null_mut()),
+    }
+}
+
+/// An `ArrayBuffer` over a body, where the runtime allows memory that it did not make; over a copy otherwise.
+fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
+    let mut body = Box::new(body);
+    let length = body.len();
+    let data = match &mut *body {
+        LargeBody::Bytes(bytes) => bytes.as_mut_ptr(),
+        LargeBody::Block(block) => block.as_ptr(),
+    };
+    let hint = Box::into_raw(body);
     let mut made = ptr::null_mut();
-    // SAFETY: the memory lives until the finalizer gives it back, and nobody else knows it.
+    // SAFETY: the memory lives until the finalizer gives it back. Nobody else in this process knows it; who can write to
+    // it from another process is trusted, or `take_large` would not have given it.
     let status = unsafe {
         sys::napi_create_external_arraybuffer(
             env.raw(),
@@ -364,19 +384,61 @@ fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value
         return Ok(made);
     }
     // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
-    let bytes = unsafe { Box::from_raw(hint) };
+    let body = unsafe { Box::from_raw(hint) };
     let mut copy = ptr::null_mut();
     // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
-    let status = unsafe {
-        sys::napi_create_arraybuffer(env.raw(), bytes.len(), &raw mut copy, &raw mut made)
-    };
+    let status =
+        unsafe { sys::napi_create_arraybuffer(env.raw(), length, &raw mut copy, &raw mut made) };
     if status != sys::Status::napi_ok {
         return Err(Error::new(
             Status::from(status),
             "no memory for a large payload",
         ));
     }
-    // SAFETY: both are valid for that length and do not overlap.
-    unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), copy.cast::<u8>(), bytes.len()) };
+    // SAFETY: the new ArrayBuffer has that length, and nobody else has seen it yet.
+    let copy = unsafe { std::slice::from_raw_parts_mut(copy.cast::<MaybeUninit<u8>>(), length) };
+    copy_body(&body, copy)?;
     Ok(made)
+}
+
+fn copy_body(body: &LargeBody, into: &mut [MaybeUninit<u8>]) -> Result<()> {
+    let fits = match body {
+        LargeBody::Block(block) => block.copy_to(into),
+        LargeBody::Bytes(bytes) => {
+            for (place, byte) in into.iter_mut().zip(bytes) {
+                place.write(*byte);
+            }
+            bytes.len() == into.len()
+        }
+    };
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::new(
+            Status::InvalidArg,
+            "a large payload has another length",
+        ))
+    }
+}
+
+/// Copies the bytes of a large entry into the `ArrayBuffer` that JavaScript has made for them; without one it forgets
+/// them. JavaScript makes it, because there a lack of memory can be caught: Node-API ends the process.
+fn copy_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let token = token_of(env, arguments)?;
+    let body = session::require(|session| session.core.take_large_to_copy(token))?
+        .ok_or_else(|| Error::new(Status::InvalidArg, "no such token"))?;
+    let buffer = arguments.get(1).copied().unwrap_or(ptr::null_mut());
+    let (mut data, mut length) = (ptr::null_mut(), 0);
+    // SAFETY: a value of this call; anything but an ArrayBuffer is refused by its status.
+    let status = unsafe {
+        sys::napi_get_arraybuffer_info(env.raw(), buffer, &raw mut data, &raw mut length)
+    };
+    if status != sys::Status::napi_ok || data.is_null() {
+        return Ok(ptr::null_mut());
+    }
+    // SAFETY: the ArrayBuffer has that length and was made for this; JavaScript is inside this call, so nobody else uses
+    // its bytes now.
+    let into = unsafe { std::slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), length) };
+    copy_body(&body, into)?;
+    Ok(ptr::null_mut())
 }

@@ -1,6 +1,7 @@
 //! Systems without memory that can be shared safely: nothing is made, everything travels over the pipes.
 
 use std::io;
+use std::mem::MaybeUninit;
 
 use crate::platform::InheritedEnd;
 
@@ -23,6 +24,43 @@ impl SharedMemory {
     /// Always `Unsupported`.
     pub fn create(_bytes: usize) -> io::Result<Self> {
         Err(refusal())
+    }
+
+    /// Refuses; ask [`SharedMemory::available`] first and use the pipes.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn create_sparse(_bytes: usize) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// Reserves pages.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn reserve(&self, _offset: usize, _length: usize) -> io::Result<()> {
+        match self.never {}
+    }
+
+    /// Makes pages quick to write.
+    pub fn map_for_writing(&self, _offset: usize, _length: usize) {
+        match self.never {}
+    }
+
+    /// Gives pages back.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn give_back(&self, _offset: usize, _length: usize) -> io::Result<()> {
+        match self.never {}
+    }
+
+    /// Bytes of it that have memory behind them.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn reserved_bytes(&self) -> io::Result<u64> {
+        match self.never {}
     }
 
     /// Refuses; ask [`SharedMemory::available`] first and use the pipes.
@@ -59,6 +97,9 @@ impl SharedMemory {
         match self.never {}
     }
 }
+
+/// Asks for large pages: here nobody does.
+pub fn prefer_large_pages(_memory: &mut [MaybeUninit<u8>]) {}
 
 fn refusal() -> io::Error {
     io::Error::new(

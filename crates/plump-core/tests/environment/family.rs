@@ -253,7 +253,8 @@ impl Loop {
         let row = &self.table[index * ENTRY_WORDS..][..ENTRY_WORDS];
         let length = row[3] as usize;
         let bytes = if row[2] == LARGE {
-            self.core.take_large(row[7]).expect("a body for the token")
+            let body = self.core.take_large_to_copy(row[7]);
+            body.expect("a body for the token").into_vec()
         } else {
             self.incoming[row[2] as usize..][..length].to_vec()
         };
@@ -320,6 +321,9 @@ impl Host {
             "heartbeatMs": 1000,
             "heartbeatTimeoutMs": 30_000,
             "maxPayloadBytes": 1 << 30,
+            "maxBlockBytes": 256 << 20,
+            "blockIdleMs": 1000,
+            "trusted": false,
             "maxQueue": 1_000_000,
             "maxQueueBytes": 1_u64 << 31,
             "spinUs": 50,

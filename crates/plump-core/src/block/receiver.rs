@@ -1,0 +1,153 @@
+//! The receiver's side: where a payload is said to be is checked, then it is copied out or kept, and given back.
+
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::BlockRange;
+use super::arena::{Arena, BLOCKS_START};
+use crate::limits::MAX_BLOCKS;
+use crate::memory::prefer_large_pages;
+
+/// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
+/// not hold a large block that was decoded long ago.
+const SHOWN_PART: u64 = 2;
+
+/// What all blocks of one direction have in common at their receiver.
+#[derive(Debug)]
+struct Shared {
+    arena: Arc<Arena>,
+    /// Bytes that JavaScript holds.
+    kept: AtomicUsize,
+}
+
+/// The blocks in which the other side sends.
+#[derive(Debug)]
+pub struct BlockReceiver {
+    shared: Arc<Shared>,
+    keeps: bool,
+    limit: usize,
+}
+
+impl BlockReceiver {
+    /// The blocks of `arena`, of which the sender may use `limit` bytes. `keeps`: JavaScript may be shown the bytes where
+    /// they lie, because the other process is trusted.
+    #[must_use]
+    pub fn new(arena: Arc<Arena>, limit: usize, keeps: bool) -> Self {
+        let kept = AtomicUsize::new(0);
+        Self {
+            shared: Arc::new(Shared { arena, kept }),
+            keeps,
+            limit,
+        }
+    }
+
+    /// Sets the limit, once the host has said it.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The payload of a range; `None` when it can't be one of the sender's.
+    #[must_use]
+    pub fn receive(&self, range: BlockRange) -> Option<ReceivedBlock> {
+        let arena = &self.shared.arena;
+        let (offset, length) = (
+            usize::try_from(range.offset).ok()?,
+            usize::try_from(range.length).ok()?,
+        );
+        let end = offset.checked_add(length)?;
+        let is_inside = offset >= BLOCKS_START && end <= arena.memory().len();
+        let makes_sense = length > 0
+            && offset.is_multiple_of(8)
+            && range.shown <= range.length
+            && (range.slot as usize) < MAX_BLOCKS;
+        (is_inside && makes_sense).then(|| ReceivedBlock {
+            shared: Arc::clone(&self.shared),
+            offset,
+            length,
+            slot: range.slot,
+            generation: range.generation,
+            may_be_kept: self.keeps && range.shown >= range.length / SHOWN_PART,
+            limit: self.limit,
+            kept: false,
+        })
+    }
+}
+
+/// A payload that arrived in a block. Dropping it gives the block back.
+#[derive(Debug)]
+pub struct ReceivedBlock {
+    shared: Arc<Shared>,
+    offset: usize,
+    length: usize,
+    slot: u32,
+    generation: u32,
+    may_be_kept: bool,
+    limit: usize,
+    kept: bool,
+}
+
+impl ReceivedBlock {
+    /// Bytes of the payload.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Never: an empty payload does not travel in a block.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Whether JavaScript may be shown the bytes where they lie, until this is dropped: the sender is trusted, and what is
+    /// kept already leaves it blocks to go on with. It counts as kept from now on.
+    pub fn keep(&mut self) -> bool {
+        if !self.kept
+            && self.may_be_kept
+            && self.shared.kept.load(Ordering::Relaxed) < self.limit / 2
+        {
+            self.kept = true;
+            self.shared.kept.fetch_add(self.length, Ordering::Relaxed);
+        }
+        self.kept
+    }
+
+    /// Where the bytes lie. The other process may be writing them: never make a reference out of it.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        // SAFETY: the range was seen to lie inside of the memory, which lives as long as `self`.
+        unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
+    }
+
+    /// A copy of the payload.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.length);
+        if self.copy_to(&mut bytes.spare_capacity_mut()[..self.length]) {
+            // SAFETY: there is room for so many bytes, and all of them were written.
+            unsafe { bytes.set_len(self.length) };
+        }
+        bytes
+    }
+
+    /// Copies the payload into memory that only this process can write; `false` when `into` has not its length.
+    #[must_use]
+    pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {
+        if into.len() != self.length {
+            return false;
+        }
+        prefer_large_pages(into);
+        self.shared.arena.copy_out(self.offset, into);
+        true
+    }
+}
+
+impl Drop for ReceivedBlock {
+    fn drop(&mut self) {
+        if self.kept {
+            self.shared.kept.fetch_sub(self.length, Ordering::Relaxed);
+        }
+        self.shared.arena.give_back(self.slot, self.generation);
+    }
+}

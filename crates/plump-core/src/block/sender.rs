@@ -1,0 +1,270 @@
+//! The sender's side: where blocks are, which of them are free, and when their pages go back to the system.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::BlockRange;
+use super::arena::{Arena, BLOCKS_START, PAGE};
+use crate::limits::MAX_BLOCKS;
+
+/// Blocks are rounded up to one of so many sizes between a power of two and the next, so that payloads of about the same
+/// size find each other's blocks.
+const SIZES_PER_DOUBLING: usize = 16;
+
+/// While the other side keeps blocks and nothing else happens, the looks whether they came back get this many times
+/// rarer, by doubling: an idle process should not be woken for what may stay out for hours.
+const RAREST_LOOK: u32 = 64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// There is no block: the place is free.
+    None,
+    /// Warm, and free since then.
+    Free(Instant),
+    /// The receiver has it.
+    Out,
+}
+
+#[derive(Debug)]
+struct Block {
+    start: usize,
+    capacity: usize,
+    generation: u32,
+    standing: Standing,
+}
+
+/// The blocks of one direction, as their owner sees them.
+#[derive(Debug)]
+pub struct BlockSender {
+    arena: Arc<Arena>,
+    limit: usize,
+    idle: Duration,
+    /// By slot.
+    blocks: Vec<Block>,
+    reserved: usize,
+    /// How many times `idle` to wait until the next look at blocks that are all out.
+    look_after: u32,
+}
+
+impl BlockSender {
+    /// Blocks of `limit` bytes together, whose pages are given back when they were free for `idle`.
+    #[must_use]
+    pub fn new(arena: Arc<Arena>, limit: usize, idle: Duration) -> Self {
+        Self {
+            arena,
+            limit,
+            idle,
+            blocks: Vec::new(),
+            reserved: 0,
+            look_after: 1,
+        }
+    }
+
+    /// Sets the limit and how long blocks stay warm, once the host has said it.
+    pub fn set_limits(&mut self, limit: usize, idle: Duration) {
+        (self.limit, self.idle) = (limit, idle);
+    }
+
+    /// How long blocks stay warm, if there are any.
+    #[must_use]
+    pub fn idle(&self) -> Option<Duration> {
+        (self.reserved > 0).then_some(self.idle)
+    }
+
+    /// Bytes that have pages behind them.
+    #[must_use]
+    pub fn reserved(&self) -> usize {
+        self.reserved
+    }
+
+    /// Puts a payload into a block: `parts` together, every part after the first at a multiple of 8, which makes `length`
+    /// bytes. `None` when no block can be had now: the payload goes another way.
+    pub fn fill(&mut self, parts: &[&[u8]], length: usize, shown: usize) -> Option<BlockRange> {
+        let slot = self.take(length)?;
+        let block = &mut self.blocks[slot];
+        block.standing = Standing::Out;
+        // 0 is what the words begin with.
+        block.generation = block.generation.wrapping_add(1).max(1);
+        let mut at = 0;
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            let between = usize::next_multiple_of(at, 8) - at;
+            self.arena.copy_in(block.start + at, &[0; 8][..between]);
+            at += between;
+            self.arena.copy_in(block.start + at, part);
+            at += part.len();
+        }
+        self.look_after = 1;
+        Some(BlockRange {
+            offset: block.start as u64,
+            length: length as u64,
+            shown: shown as u64,
+            slot: u32::try_from(slot).ok()?,
+            generation: block.generation,
+        })
+    }
+
+    /// Gives the pages of blocks back that were free for long enough, and says when to come again; `None` when there is
+    /// nothing to come for.
+    pub fn shed(&mut self, now: Instant) -> Option<Instant> {
+        self.collect(now);
+        let mut next: Option<Instant> = None;
+        let mut out = false;
+        for slot in 0..self.blocks.len() {
+            match self.blocks[slot].standing {
+                Standing::None => {}
+                Standing::Out => out = true,
+                Standing::Free(since) if now.saturating_duration_since(since) >= self.idle => {
+                    self.drop_block(slot);
+                }
+                Standing::Free(since) => {
+                    let due = since + self.idle;
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
+            }
+        }
+        if next.is_none() && out {
+            next = Some(now + self.idle * self.look_after);
+            self.look_after = (self.look_after * 2).min(RAREST_LOOK);
+        }
+        next
+    }
+
+    /// A free block for that many bytes, warm if there is one.
+    fn take(&mut self, bytes: usize) -> Option<usize> {
+        if bytes > self.limit {
+            return None;
+        }
+        if let Some(slot) = self.warm(bytes) {
+            return Some(slot);
+        }
+        self.collect(Instant::now());
+        if let Some(slot) = self.warm(bytes) {
+            return Some(slot);
+        }
+        self.make(rounded(bytes).min(self.limit))
+    }
+
+    /// The best free block: not much larger than needed, and of equals the one that was used last.
+    fn warm(&self, bytes: usize) -> Option<usize> {
+        let fits = bytes..=bytes.saturating_mul(2);
+        self.blocks
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, block)| match block.standing {
+                Standing::Free(since) if fits.contains(&block.capacity) => {
+                    Some((block.capacity, std::cmp::Reverse(since), slot))
+                }
+                _ => None,
+            })
+            .min()
+            .map(|(_, _, slot)| slot)
+    }
+
+    /// Looks which blocks came back.
+    fn collect(&mut self, now: Instant) {
+        for (slot, block) in (0..).zip(&mut self.blocks) {
+            if block.standing == Standing::Out && self.arena.given_back(slot) == block.generation {
+                block.standing = Standing::Free(now);
+            }
+        }
+    }
+
+    /// Makes a block, for which free ones of other sizes may have to go.
+    fn make(&mut self, capacity: usize) -> Option<usize> {
+        while self.reserved + capacity > self.limit {
+            self.drop_oldest()?;
+        }
+        let (slot, start) = loop {
+            let slot = self
+                .blocks
+                .iter()
+                .position(|block| block.standing == Standing::None)
+                .or_else(|| (self.blocks.len() < MAX_BLOCKS).then_some(self.blocks.len()));
+            if let (Some(slot), Some(start)) = (slot, self.gap(capacity)) {
+                break (slot, start);
+            }
+            self.drop_oldest()?;
+        };
+        self.arena.memory().reserve(start, capacity).ok()?;
+        self.arena.memory().map_for_writing(start, capacity);
+        self.reserved += capacity;
+        if slot == self.blocks.len() {
+            self.blocks.push(Block {
+                start,
+                capacity,
+                generation: 0,
+                standing: Standing::None,
+            });
+        }
+        let block = &mut self.blocks[slot];
+        (block.start, block.capacity) = (start, capacity);
+        Some(slot)
+    }
+
+    /// Where that many bytes are between the blocks.
+    fn gap(&self, bytes: usize) -> Option<usize> {
+        let mut taken: Vec<(usize, usize)> = self
+            .blocks
+            .iter()
+            .filter(|block| block.standing != Standing::None)
+            .map(|block| (block.start, block.capacity))
+            .collect();
+        taken.sort_unstable();
+        let mut at = BLOCKS_START;
+        for (start, capacity) in taken {
+            if start - at >= bytes {
+                return Some(at);
+            }
+            at = start + capacity;
+        }
+        (self.arena.memory().len() - at >= bytes).then_some(at)
+    }
+
+    fn drop_oldest(&mut self) -> Option<()> {
+        let since = |block: &Block| match block.standing {
+            Standing::Free(since) => Some(since),
+            _ => None,
+        };
+        let oldest = (0..self.blocks.len())
+            .filter_map(|slot| Some((since(&self.blocks[slot])?, slot)))
+            .min()?;
+        self.drop_block(oldest.1);
+        Some(())
+    }
+
+    fn drop_block(&mut self, slot: usize) {
+        let block = &mut self.blocks[slot];
+        block.standing = Standing::None;
+        self.reserved -= block.capacity;
+        // What the system refuses to take back stays reserved until the arena goes.
+        let _ = self.arena.memory().give_back(block.start, block.capacity);
+    }
+}
+
+/// The size of a block for that many bytes.
+fn rounded(bytes: usize) -> usize {
+    let step = (bytes.next_power_of_two() / 2 / SIZES_PER_DOUBLING).max(PAGE);
+    bytes.next_multiple_of(step).next_multiple_of(PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_at_most_an_eighth_larger_than_what_is_in_them() {
+        for bytes in [
+            1,
+            4096,
+            4097,
+            100_000,
+            (1 << 20) + 1,
+            (64 << 20) + 30,
+            200 << 20,
+        ] {
+            let rounded = rounded(bytes);
+            assert!(rounded >= bytes && rounded.is_multiple_of(PAGE));
+            assert!(rounded <= bytes + bytes / 8 + PAGE, "{bytes}: {rounded}");
+        }
+    }
+}
