@@ -811,73 +811,79 @@ fn more_workers_than_a_family_may_have_are_refused() {
 
 #[test]
 fn a_pool_that_does_not_exist_takes_no_calls() {
-    let mut host = Host::start();
-    assert_eq!(
-        host.try_call(99, "echo", 0, b"").unwrap_err(),
-        ErrorKind::NotStarted
-    );
-    let request = CallRequest {
-        pool: 99,
-        command: 0,
-        timeout_ms: 0,
-        blocking: false,
-    };
-    assert_eq!(
-        host.core().submit(request, &[]).unwrap_err(),
-        ErrorKind::Closed
-    );
-    assert!(host.core().pool_stats(99).is_none());
-    host.core().close_pool(99, 0);
-    assert!(host.core().open_link(99).is_err());
+    within_watchdog("a_pool_that_does_not_exist_takes_no_calls", || {
+        let mut host = Host::start();
+        assert_eq!(
+            host.try_call(99, "echo", 0, b"").unwrap_err(),
+            ErrorKind::NotStarted
+        );
+        let request = CallRequest {
+            pool: 99,
+            command: 0,
+            timeout_ms: 0,
+            blocking: false,
+        };
+        assert_eq!(
+            host.core().submit(request, &[]).unwrap_err(),
+            ErrorKind::Closed
+        );
+        assert!(host.core().pool_stats(99).is_none());
+        host.core().close_pool(99, 0);
+        assert!(host.core().open_link(99).is_err());
+    });
 }
 
 #[test]
 fn a_queue_that_is_closed_gives_and_takes_nothing() {
-    let host = Host::start();
-    let queue = host.core().open_queue("q", 10);
-    let (mut table, mut incoming) = (vec![0; ENTRY_WORDS], vec![0; 100]);
-    let now = Some(Duration::ZERO);
-    let mut take = || {
-        host.core()
-            .take_event(queue, now, &mut table, &mut incoming)
-    };
-    assert_eq!(take(), WaitOutcome::Timeout);
-    assert_eq!(host.core().poll_event(queue, now), WaitOutcome::Timeout);
-    host.core().close_queue(queue);
-    assert_eq!(take(), WaitOutcome::Gone);
-    assert_eq!(host.core().poll_event(queue, now), WaitOutcome::Gone);
-    assert_eq!(
-        host.core().publish(queue, &[b""]),
-        Err(ErrorKind::BusClosed)
-    );
-    assert_eq!(host.core().queue_counts(queue), None);
+    within_watchdog("a_queue_that_is_closed_gives_and_takes_nothing", || {
+        let host = Host::start();
+        let queue = host.core().open_queue("q", 10);
+        let (mut table, mut incoming) = (vec![0; ENTRY_WORDS], vec![0; 100]);
+        let now = Some(Duration::ZERO);
+        let mut take = || {
+            host.core()
+                .take_event(queue, now, &mut table, &mut incoming)
+        };
+        assert_eq!(take(), WaitOutcome::Timeout);
+        assert_eq!(host.core().poll_event(queue, now), WaitOutcome::Timeout);
+        host.core().close_queue(queue);
+        assert_eq!(take(), WaitOutcome::Gone);
+        assert_eq!(host.core().poll_event(queue, now), WaitOutcome::Gone);
+        assert_eq!(
+            host.core().publish(queue, &[b""]),
+            Err(ErrorKind::BusClosed)
+        );
+        assert_eq!(host.core().queue_counts(queue), None);
+    });
 }
 
 #[test]
 fn a_link_that_is_none_is_refused() {
-    let core = Environment::start(Box::new(|| {}), false).expect("an environment");
-    for value in [
-        "",
-        "1",
-        "2 0 pipe 3 4 5 6",
-        "1 0 pipe 3 4 5",
-        "1 0 pipe 3 4 5 6 7",
-        "1 0 ring 3 4 5 6 7",
-        "1 0 socket 3 4 5 6",
-        "1 0 pipe 3 4 5 x",
-        "1 0 pipe 3 4 5 -6",
-        "1 x pipe 3 4 5 6",
-        "1 -1 pipe 3 4 5 6",
-        "1 0  pipe 3 4 5 6",
-        "1 0 pipe 3 4 5 6 ",
-        "1 0 pipe 1000000 1000001 1000002 1000003",
-        "1 0 pipe 0 1 2 1000003",
-        "1 0 pipe 18446744073709551615 4 5 6",
-        "1 0 pipe 18446744073709551616 4 5 6",
-    ] {
-        let refused = core.open_uplink(value, VERSION).expect_err(value);
-        assert_eq!(refused.kind, ErrorKind::InvalidLink as u16, "{value}");
-    }
+    within_watchdog("a_link_that_is_none_is_refused", || {
+        let core = Environment::start(Box::new(|| {}), false).expect("an environment");
+        for value in [
+            "",
+            "1",
+            "2 0 pipe 3 4 5 6",
+            "1 0 pipe 3 4 5",
+            "1 0 pipe 3 4 5 6 7",
+            "1 0 ring 3 4 5 6 7",
+            "1 0 socket 3 4 5 6",
+            "1 0 pipe 3 4 5 x",
+            "1 0 pipe 3 4 5 -6",
+            "1 x pipe 3 4 5 6",
+            "1 -1 pipe 3 4 5 6",
+            "1 0  pipe 3 4 5 6",
+            "1 0 pipe 3 4 5 6 ",
+            "1 0 pipe 1000000 1000001 1000002 1000003",
+            "1 0 pipe 0 1 2 1000003",
+            "1 0 pipe 18446744073709551615 4 5 6",
+            "1 0 pipe 18446744073709551616 4 5 6",
+        ] {
+            let refused = core.open_uplink(value, VERSION).expect_err(value);
+            assert_eq!(refused.kind, ErrorKind::InvalidLink as u16, "{value}");
+        }
+    });
 }
 
 /// Starts this program again as something else than a worker, its stdout readable.
