@@ -1,0 +1,223 @@
+//! The I/O thread: what it does while JavaScript is busy or asleep.
+
+use super::{Owner, Shared, SourceKind, State, source_of};
+use crate::channel::Sleeper;
+use crate::debug;
+use crate::timers::Timer;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long JavaScript may have left the channels to themselves, although it said that it watches, before the I/O thread
+/// sends on what waits in the queues: the window of a worker holds about a millisecond of work.
+const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
+
+/// How often in a row the I/O thread takes in the bytes of one worker before the others get their turn.
+pub(super) const ROUNDS_PER_TURN: usize = 16;
+
+/// The I/O thread.
+pub(super) fn run(shared: &Arc<Shared>) {
+    let mut events = Vec::new();
+    loop {
+        let deadline = {
+            let mut state = shared.lock();
+            if state.ending {
+                return;
+            }
+            state.io_wakes_at = state.timers.next();
+            if state.notified {
+                Some(Instant::now())
+            } else {
+                state.io_wakes_at
+            }
+        };
+        if let Err(error) = shared.reactor.wait(&mut events, deadline) {
+            debug!("the I/O thread can't wait: {error}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        shared.with(|state| {
+            state.notified = false;
+            if state.ending {
+                return;
+            }
+            for event in events.drain(..) {
+                if let Some((owner, source)) = source_of(event.key) {
+                    state.on_source(owner, source);
+                }
+            }
+            state.flush_kept_back();
+            state.pump_left_over();
+            state.run_timers(Instant::now());
+            state.carry_events();
+        });
+    }
+}
+
+impl State {
+    /// Wakes the I/O thread, once until it has run.
+    pub fn notify_io(&mut self) {
+        if !self.notified {
+            self.notified = true;
+            self.reactor.notify();
+        }
+    }
+
+    /// Adds a timer, and wakes the I/O thread if it would sleep past it.
+    pub fn add_timer(&mut self, at: Instant, timer: Timer) {
+        self.timers.add(at, timer);
+        if self.io_wakes_at.is_none_or(|wakes| at < wakes) {
+            self.io_wakes_at = Some(at);
+            self.notify_io();
+        }
+        if let Timer::Call(_) = timer {
+            let calls = &self.calls;
+            self.timers.sweep(|timer| match timer {
+                Timer::Call(id) => calls.get(id).is_some_and(|call| !call.settled),
+                _ => true,
+            });
+        }
+    }
+
+    /// JavaScript has been given answers and may now be busy with them for long, while calls wait in the queues: the I/O
+    /// thread looks after them in a while.
+    pub(super) fn note_take_over(&mut self) {
+        if !self.take_over_set
+            && self.watching
+            && self.pools.values().any(|pool| !pool.queue.is_empty())
+        {
+            self.take_over_set = true;
+            self.add_timer(Instant::now() + TAKE_OVER_AFTER, Timer::TakeOver);
+        }
+    }
+
+    pub(super) fn take_over(&mut self, now: Instant) {
+        self.take_over_set = false;
+        if !self.watching {
+            return;
+        }
+        if now.saturating_duration_since(self.last_drain) >= TAKE_OVER_AFTER {
+            self.go_to_sleep();
+        } else if self.calls.in_flight() > 0 {
+            self.take_over_set = true;
+            self.add_timer(now + TAKE_OVER_AFTER, Timer::TakeOver);
+        }
+    }
+
+    /// There are warm blocks, which must not stay so for ever.
+    pub fn watch_blocks(&mut self, idle: Duration) {
+        let due = Instant::now() + idle;
+        if self.blocks_due.is_none_or(|before| due < before) {
+            self.blocks_due = Some(due);
+            self.add_timer(due, Timer::Blocks);
+        }
+    }
+
+    /// Gives the pages of blocks back that were free for long enough.
+    pub(super) fn shed_blocks(&mut self, now: Instant) {
+        if self.blocks_due.is_none_or(|due| now < due) {
+            // An earlier timer has taken the place of this one.
+            return;
+        }
+        let workers = self.workers.iter_mut().flatten();
+        let ports = workers
+            .filter_map(|worker| worker.data.as_mut())
+            .chain(self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()));
+        let next = ports
+            .filter_map(|port| port.blocks()?.sender.shed(now))
+            .min();
+        self.blocks_due = next;
+        if let Some(next) = next {
+            self.add_timer(next, Timer::Blocks);
+        }
+    }
+
+    /// What a source of the reactor has to say.
+    pub(super) fn on_source(&mut self, owner: Owner, source: SourceKind) {
+        match (owner, source) {
+            (Owner::Worker(slot), SourceKind::ControlIn) => self.pump_worker_control(slot),
+            (Owner::Worker(slot), SourceKind::ControlOut | SourceKind::DataOut) => {
+                self.worker_writable(slot, source);
+            }
+            (Owner::Worker(slot), SourceKind::DataIn) => {
+                // A ring's one bell also says that there is room again.
+                self.worker_writable(slot, source);
+                if !self.watching {
+                    self.pump_worker_asleep(slot);
+                }
+            }
+            (Owner::Worker(slot), SourceKind::Exit) => self.worker_exited(slot),
+            (Owner::Uplink, SourceKind::ControlIn) => self.pump_uplink_control(),
+            (Owner::Uplink, SourceKind::ControlOut | SourceKind::DataOut) => {
+                self.uplink_writable(source);
+            }
+            (Owner::Uplink, SourceKind::DataIn) => {
+                self.uplink_writable(source);
+                if !self.watching {
+                    self.pump_uplink_asleep();
+                }
+            }
+            (Owner::Uplink, SourceKind::Exit) => {}
+        }
+    }
+
+    /// Takes in a worker's bytes on behalf of a sleeper, and goes on sleeping for it.
+    pub(super) fn pump_worker_asleep(&mut self, slot: usize) {
+        let who = self.sleeper();
+        for _ in 0..ROUNDS_PER_TURN {
+            self.pump_worker(slot);
+            let Some(port) = self
+                .worker_mut(slot)
+                .and_then(|worker| worker.data.as_mut())
+            else {
+                return;
+            };
+            if port.channel().sleep(who) {
+                return;
+            }
+        }
+        self.left_over = true;
+        self.notify_io();
+    }
+
+    pub(super) fn pump_uplink_asleep(&mut self) {
+        for _ in 0..ROUNDS_PER_TURN {
+            self.pump_uplink_data();
+            let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()) else {
+                return;
+            };
+            if port.channel().sleep(Sleeper::IoThread) {
+                return;
+            }
+        }
+        self.left_over = true;
+        self.notify_io();
+    }
+
+    /// Those that had more to say than one turn takes.
+    pub(super) fn pump_left_over(&mut self) {
+        if std::mem::take(&mut self.left_over) && !self.watching {
+            self.fall_asleep();
+        }
+    }
+
+    pub(super) fn run_timers(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.due(now) {
+            match timer {
+                Timer::Call(id) => self.call_due(id),
+                Timer::Start(serial) => self.start_due(serial),
+                Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),
+                Timer::Reap(serial) => self.reap_due(serial),
+                Timer::Close(pool) => self.close_due(pool, now),
+                Timer::TakeOver => self.take_over(now),
+                Timer::Blocks => self.shed_blocks(now),
+            }
+        }
+    }
+
+    /// Moves events from the mailboxes into the control pipes, as far as these take them.
+    pub(super) fn carry_events(&mut self) {
+        for slot in 0..self.workers.len() {
+            self.carry_worker_events(slot);
+        }
+        self.carry_uplink_events();
+    }
+}

@@ -1,0 +1,379 @@
+//! JavaScript takes in what has come, watches for more, and sleeps: in its event loop or inside a blocking call.
+
+use super::io_thread::ROUNDS_PER_TURN;
+use super::{CALLER_LOOKS_UP, Environment, State};
+use crate::channel::Sleeper;
+use crate::channel::spin::{SpinWindow, Watch};
+use crate::inbox::{EntryKind, LargeBody, Outlet};
+use crate::platform::{self, Bell};
+use crate::port::Port;
+use std::sync::{Arc, MutexGuard};
+use std::time::Instant;
+
+/// How long a drain may watch before it goes to sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watching {
+    /// Only look; JavaScript comes back soon.
+    Look,
+    /// Watch as long as it is worth it, then sleep.
+    Watch,
+    /// Sleep at once if there is nothing.
+    Sleep,
+}
+
+/// What a drain found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Entries written to the table.
+    pub count: usize,
+    /// There are more than fitted.
+    pub more: bool,
+    /// The I/O thread has taken over; it will wake JavaScript.
+    pub asleep: bool,
+    /// Calls in flight.
+    pub in_flight: usize,
+}
+
+/// How a blocking wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitOutcome {
+    /// What was waited for is there.
+    Done,
+    /// Nothing yet; the caller should look whether its thread is being ended, and wait again.
+    Again,
+    /// The time given is over.
+    Timeout,
+    /// What was waited on does not exist (any more).
+    Gone,
+}
+
+impl Environment {
+    /// Takes in everything there is and fills the table.
+    pub fn drain(&self, table: &mut [u32], incoming: &mut [u8], watching: Watching) -> Drained {
+        let mut state = self.shared.lock();
+        state.begin_to_watch();
+        state.last_drain = Instant::now();
+        state.pump_data();
+        let mut drained = state.hand_out(table, incoming);
+        if drained.count == 0 && watching != Watching::Look {
+            let found;
+            (state, found) = match watching {
+                Watching::Watch => self.watch(state, State::has_something),
+                Watching::Look | Watching::Sleep => (state, false),
+            };
+            if !found {
+                state.go_to_sleep();
+            }
+            drained = state.hand_out(table, incoming);
+            // What was taken in while falling asleep has to be handed out awake.
+            state.asleep = !found && drained.count == 0;
+        }
+        drained.asleep = state.asleep;
+        drained.in_flight = state.calls.in_flight();
+        if drained.count > 0 {
+            state.note_take_over();
+        }
+        self.shared.unlock(state);
+        drained
+    }
+
+    /// Watches the channels until `found` says so or the window is over.
+    pub(super) fn watch<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        found: impl Fn(&State) -> bool,
+    ) -> (MutexGuard<'a, State>, bool) {
+        let expects = state.calls.in_flight() > 0 || state.uplink.is_some();
+        if !expects || !state.peers_on_other_cpus() {
+            state.waiting_since = None;
+            return (state, false);
+        }
+        let window = state.window.window_for_next();
+        state.waiting_since = Some(Instant::now());
+        let mut watch = Watch::begin(window);
+        while watch.goes_on() {
+            if state.may_have_bytes() {
+                state.pump_data();
+            }
+            if found(&state) {
+                state.something_came();
+                return (state, true);
+            }
+            if watch.is_milestone() {
+                // The I/O thread may have something to say, and the other side may have come to this CPU.
+                drop(state);
+                state = self.shared.lock();
+                if !state.peers_on_other_cpus() {
+                    break;
+                }
+            }
+        }
+        (state, false)
+    }
+
+    /// Blocks until the call in `slot` has settled; its entry is the first of the table then.
+    pub fn wait(&self, slot: u32, table: &mut [u32], incoming: &mut [u8]) -> WaitOutcome {
+        let mut state = self.shared.lock();
+        state.begin_to_watch();
+        loop {
+            state.pump_data();
+            if state.caller_inbox.is_empty() {
+                (state, _) = self.watch(state, |state| !state.caller_inbox.is_empty());
+            }
+            if !state.caller_inbox.is_empty() {
+                state.hand_out_to_caller(table, incoming);
+                // With nothing in flight there is nothing to sleep for: the next call finds the channels watched.
+                if state.calls.in_flight() > 0 || state.uplink.is_some() {
+                    state.go_to_sleep();
+                }
+                state.asleep = true;
+                self.shared.unlock(state);
+                return WaitOutcome::Done;
+            }
+            if !state.calls.is_undecided(slot) {
+                self.shared.unlock(state);
+                return WaitOutcome::Gone;
+            }
+            if !state.sleep_channels(Sleeper::Caller) || !state.caller_inbox.is_empty() {
+                // The I/O thread gets its turn, whatever the channels say.
+                self.shared.unlock(state);
+                state = self.shared.lock();
+                state.begin_to_watch();
+                continue;
+            }
+            state.watching = false;
+            state.caller_sleeps = true;
+            let bells = state.caller_bells();
+            self.shared.unlock(state);
+            let mut all: Vec<&Bell> = bells.iter().map(|bells| bells.caller_bell()).collect();
+            all.push(&self.shared.caller);
+            platform::wait_any(&all, self.looks_up.then_some(CALLER_LOOKS_UP));
+            for bell in all {
+                bell.clear();
+            }
+            state = self.shared.lock();
+            state.caller_sleeps = false;
+            state.begin_to_watch();
+            state.pump_data();
+            if !state.caller_inbox.is_empty() {
+                state.something_came();
+            } else if self.looks_up {
+                state.go_to_sleep();
+                state.asleep = true;
+                self.shared.unlock(state);
+                return WaitOutcome::Again;
+            }
+        }
+    }
+
+    /// Takes the bytes of a large entry, if they are such that JavaScript can have them as they are. Otherwise they must be
+    /// copied: [`Environment::take_large_to_copy`].
+    #[must_use]
+    pub fn take_large(&self, token: u32) -> Option<LargeBody> {
+        let mut state = self.shared.lock();
+        let can_be_had = match state.large.get_mut(token)? {
+            LargeBody::Bytes(_) => true,
+            LargeBody::Block(block) => block.keep(),
+        };
+        can_be_had.then(|| state.large.take(token))?
+    }
+
+    /// Takes the bytes of a large entry, to copy or to forget them.
+    #[must_use]
+    pub fn take_large_to_copy(&self, token: u32) -> Option<LargeBody> {
+        self.shared.lock().large.take(token)
+    }
+
+    /// Sends what was kept back.
+    pub fn flush(&self) {
+        self.shared.with(State::flush_kept_back);
+    }
+}
+
+impl State {
+    /// Whether the event loop has something to take.
+    pub(super) fn has_something(&self) -> bool {
+        !self.inbox.is_empty()
+            || self
+                .queues
+                .values()
+                .any(|queue| queue.listening && !queue.mailbox.is_empty())
+    }
+
+    /// Moves what waits into the table.
+    pub(super) fn hand_out(&mut self, table: &mut [u32], incoming: &mut [u8]) -> Drained {
+        let mut outlet = Outlet::new(table, incoming, &mut self.large);
+        let calls = &mut self.calls;
+        self.inbox.take(&mut outlet, |kind, id| {
+            if matches!(
+                kind,
+                EntryKind::Result | EntryKind::Thrown | EntryKind::Failed
+            ) {
+                calls.take(id);
+            }
+        });
+        let mut more = !self.inbox.is_empty();
+        for (id, queue) in self.queues.iter().filter(|(_, queue)| queue.listening) {
+            while !more && !queue.mailbox.is_empty() {
+                more = !outlet.has_room_for_event();
+                if !more && let Some(event) = queue.mailbox.try_take() {
+                    outlet.put_event(*id, event.payload());
+                }
+            }
+        }
+        Drained {
+            count: outlet.count(),
+            more,
+            asleep: false,
+            in_flight: 0,
+        }
+    }
+
+    pub(super) fn hand_out_to_caller(&mut self, table: &mut [u32], incoming: &mut [u8]) {
+        let mut outlet = Outlet::new(table, incoming, &mut self.large);
+        let calls = &mut self.calls;
+        self.caller_inbox.take(&mut outlet, |_, id| calls.take(id));
+    }
+
+    /// JavaScript is awake and watches: the channels need not ring.
+    pub(super) fn begin_to_watch(&mut self) {
+        self.asleep = false;
+        self.flush_kept_back();
+        if self.watching {
+            return;
+        }
+        self.watching = true;
+        for worker in self.workers.iter_mut().flatten() {
+            if let Some(port) = &mut worker.data {
+                port.channel().watch();
+            }
+        }
+        if let Some(port) = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()) {
+            port.channel().watch();
+        }
+    }
+
+    /// The I/O thread is on duty from now on. Whether JavaScript is to be woken is for the caller to say.
+    pub fn go_to_sleep(&mut self) {
+        self.watching = false;
+        self.fall_asleep();
+    }
+
+    /// Takes in what the channels hold until all of them ring for the next byte, or for one turn; what is left then is
+    /// for the I/O thread's next one.
+    pub(super) fn fall_asleep(&mut self) {
+        let who = self.sleeper();
+        self.left_over = !(0..ROUNDS_PER_TURN).any(|_| self.sleep_channels(who));
+        if self.left_over {
+            self.notify_io();
+        }
+    }
+
+    /// A channel has been made. Whoever sleeps now went to sleep without it.
+    pub fn attend(&mut self, port: &mut Port) {
+        if !self.watching {
+            // It is new: nothing can have come.
+            port.channel().sleep(Sleeper::IoThread);
+            self.caller_must_look = self.caller_sleeps;
+        }
+    }
+
+    /// Who sleeps while nobody watches.
+    pub(super) fn sleeper(&self) -> Sleeper {
+        if self.caller_sleeps {
+            Sleeper::Caller
+        } else {
+            Sleeper::IoThread
+        }
+    }
+
+    /// Tells every channel that `who` sleeps; `false` when one had bytes, which have been taken in.
+    pub(super) fn sleep_channels(&mut self, who: Sleeper) -> bool {
+        let mut quiet = true;
+        for slot in 0..self.workers.len() {
+            let data = self.workers[slot]
+                .as_mut()
+                .and_then(|worker| worker.data.as_mut());
+            if data.is_some_and(|port| !port.channel().sleep(who)) {
+                quiet = false;
+                self.pump_worker(slot);
+            }
+        }
+        let data = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut());
+        if data.is_some_and(|port| !port.channel().sleep(Sleeper::IoThread)) {
+            quiet = false;
+            self.pump_uplink_data();
+        }
+        quiet
+    }
+
+    pub(super) fn may_have_bytes(&mut self) -> bool {
+        let workers = self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.window.in_flight() > 0);
+        let mut ports = workers.filter_map(|worker| worker.data.as_mut());
+        ports.any(|port| port.channel().may_have_bytes())
+            || self
+                .uplink
+                .as_mut()
+                .and_then(|uplink| uplink.data.as_mut())
+                .is_some_and(|port| port.channel().may_have_bytes())
+    }
+
+    /// Whether anyone from whom something is expected runs on another CPU than this thread.
+    pub(super) fn peers_on_other_cpus(&mut self) -> bool {
+        let workers = self
+            .workers
+            .iter_mut()
+            .flatten()
+            .filter(|worker| worker.window.in_flight() > 0);
+        let mut ports = workers.filter_map(|worker| worker.data.as_mut());
+        ports.any(|port| port.channel().peer_on_other_cpu())
+            || self
+                .uplink
+                .as_mut()
+                .and_then(|uplink| uplink.data.as_mut())
+                .is_some_and(|port| port.channel().peer_on_other_cpu())
+    }
+
+    pub(super) fn caller_bells(&self) -> Vec<Arc<dyn crate::channel::CallerBell>> {
+        self.workers
+            .iter()
+            .flatten()
+            .filter_map(|worker| worker.caller_bell.clone())
+            .collect()
+    }
+
+    /// Takes in what the data channels hold.
+    pub(super) fn pump_data(&mut self) {
+        for slot in 0..self.workers.len() {
+            if self.workers[slot]
+                .as_ref()
+                .is_some_and(|worker| worker.window.in_flight() > 0)
+            {
+                self.pump_worker(slot);
+            }
+        }
+        self.pump_uplink_data();
+    }
+
+    /// Something that was waited for has come.
+    pub fn something_came(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            self.window.record(since.elapsed());
+        }
+    }
+
+    /// Sets how long this environment may watch for answers. The machine's CPUs count, not those that this process is pinned
+    /// to: the other side may be pinned elsewhere, and whether it is here is seen while watching.
+    pub fn allow_watching(&mut self, spin_us: u32) {
+        self.window = SpinWindow::new(spin_us, platform::online_cpus());
+    }
+
+    /// How often watching for an answer paid, and how often not.
+    pub fn spin_counts(&self) -> (u64, u64) {
+        self.window.hits_and_misses()
+    }
+}

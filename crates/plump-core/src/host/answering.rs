@@ -1,0 +1,163 @@
+//! Calls on the way back: answers, failures, deadlines.
+
+use super::READ_BUDGET_BYTES;
+use super::worker::Direction;
+use crate::control::Control;
+use crate::environment::State;
+use crate::errors::ErrorKind;
+use crate::failure::Failure;
+use crate::frame::{FrameKind, Header};
+use crate::inbox::EntryKind;
+use crate::port::{Payload, PortError};
+use crate::router::{CallId, slot_of};
+
+impl State {
+    /// Takes in what a worker's data channel holds.
+    pub(crate) fn pump_worker(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let (pool, serial) = (worker.pool, worker.serial);
+        let Some(mut port) = worker.data.take() else {
+            return;
+        };
+        port.set_max_partials(usize::try_from(worker.window.in_flight()).unwrap_or(usize::MAX));
+        let mut answers = 0;
+        let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
+            answers += 1;
+            self.on_answer(slot, header, payload)
+        });
+        if answers > 0 {
+            self.something_came();
+        }
+        match received {
+            Ok(_) => self.put_back(serial, Direction::Data, port),
+            // A channel that has ended is always readable: nobody could sleep beside it.
+            Err(error) => self.link_broken(slot, &error),
+        }
+        if answers > 0 {
+            self.let_go(slot);
+            self.dispatch(pool);
+        }
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        slot: usize,
+        header: Header,
+        payload: Payload<'_>,
+    ) -> Result<(), PortError> {
+        let worker = self.worker_mut(slot).ok_or(PortError::End)?;
+        let kind = match header.kind {
+            FrameKind::Result => EntryKind::Result,
+            FrameKind::Thrown => EntryKind::Thrown,
+            FrameKind::Refused => EntryKind::Failed,
+            FrameKind::Started => {
+                return if worker.window.start(header.call) {
+                    Ok(())
+                } else {
+                    Err(PortError::Protocol(
+                        "it says that calls began that it was not sent".into(),
+                    ))
+                };
+            }
+            kind => {
+                return Err(PortError::Protocol(format!(
+                    "a {kind:?} frame does not go this way"
+                )));
+            }
+        };
+        let held = self
+            .calls
+            .get(header.call)
+            .filter(|call| call.worker.map(|held| held as usize) == Some(slot));
+        if held.is_none() {
+            return Err(PortError::Protocol(format!(
+                "an answer to call {:#x}, which it was not sent",
+                header.call
+            )));
+        }
+        if kind == EntryKind::Failed {
+            let refused = u16::try_from(header.a)
+                .ok()
+                .and_then(ErrorKind::from_number);
+            let refused =
+                refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
+            let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
+            failure.command = Some(self.command_name(header.call));
+            if let Some(worker) = self.worker_mut(slot) {
+                worker.window.answer(0);
+            }
+            self.calls.leave_worker(header.call);
+            self.fail(header.call, &failure);
+            return Ok(());
+        }
+        if let Some(worker) = self.worker_mut(slot) {
+            worker.window.answer(header.a);
+        }
+        let blocking = self
+            .calls
+            .get(header.call)
+            .is_some_and(|call| call.blocking);
+        // An answer that nobody waits for any more (its call timed out) is dropped here.
+        if self.calls.settle(header.call) {
+            let inbox = if blocking {
+                &mut self.caller_inbox
+            } else {
+                &mut self.inbox
+            };
+            let words = [header.a, 0, 0];
+            inbox.push_payload(kind, slot_of(header.call), words, payload);
+        }
+        self.calls.leave_worker(header.call);
+        Ok(())
+    }
+
+    /// Decides a call's outcome: it failed.
+    pub(super) fn fail(&mut self, id: CallId, failure: &Failure) {
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
+        let blocking = call.blocking;
+        if self.calls.settle(id) {
+            let inbox = if blocking {
+                &mut self.caller_inbox
+            } else {
+                &mut self.inbox
+            };
+            inbox.push(EntryKind::Failed, slot_of(id), [0; 3], &failure.encode());
+        }
+    }
+
+    /// A call's time is over.
+    pub(crate) fn call_due(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+            return;
+        };
+        let (worker, timeout_ms, queued_bytes, pool) =
+            (call.worker, call.timeout_ms, call.payload.len(), call.pool);
+        if let Some(slot) = worker {
+            // An answer that was published in time counts.
+            self.pump_worker(slot as usize);
+            if self.calls.get(id).is_none_or(|call| call.settled) {
+                return;
+            }
+            self.send_control(slot as usize, &Control::Cancel(id));
+        } else if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.queue.forget(queued_bytes);
+        }
+        let name = self.command_name(id);
+        let place = if worker.is_some() {
+            "with a worker"
+        } else {
+            "waiting in the queue"
+        };
+        let message =
+            format!("The call of '{name}' did not settle within {timeout_ms} ms; it was {place}.");
+        let mut failure = Failure::new(ErrorKind::CallTimeout, message);
+        failure.command = Some(name);
+        failure.timeout_ms = Some(timeout_ms);
+        failure.pid = worker.and_then(|slot| self.worker_mut(slot as usize)?.pid);
+        self.fail(id, &failure);
+    }
+}

@@ -1,0 +1,278 @@
+//! The end of a worker, of a pool, of everything.
+
+use super::READ_BUDGET_BYTES;
+use super::pool::PoolState;
+use super::worker::{Direction, breach};
+use crate::control::Control;
+use crate::debug;
+use crate::environment::State;
+use crate::errors::ErrorKind;
+use crate::failure::Failure;
+use crate::inbox::EntryKind;
+use crate::port::PortError;
+use crate::process::{Life, LifeEvent};
+use crate::timers::Timer;
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// A worker whose link has closed has this long to exit by itself, so that its exit code can be told.
+const EXIT_AFTER_LINK: Duration = Duration::from_millis(500);
+
+/// After the polite signal, a worker has this long before the hard one.
+const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
+
+impl State {
+    /// Ends a worker by force, for a reason that its calls are told.
+    pub(super) fn end_worker(&mut self, slot: usize, reason: Failure) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        worker.reason.get_or_insert(reason);
+        worker.kill();
+        if !worker.ours {
+            // Nobody here may end a process of the user's own: its link is closed, which ends it.
+            self.bury(slot);
+        }
+    }
+
+    /// One of a worker's channels can't be used any more.
+    pub(super) fn link_broken(&mut self, slot: usize, error: &PortError) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if let PortError::Protocol(what) = error {
+            return self.end_worker(slot, breach(what));
+        }
+        if std::mem::replace(&mut worker.link_closed, true) {
+            return;
+        }
+        debug!("the link to worker {:?} is closed: {error}", worker.pid);
+        let (ours, serial) = (worker.ours, worker.serial);
+        // One that takes its leave as it was asked to is given the grace of the one who closes.
+        let asked = worker.goodbye && worker.life == Life::Draining;
+        if ours && asked {
+            debug!("worker {:?} has taken its leave", worker.pid);
+        } else if ours {
+            // Its exit tells more than the closed link.
+            self.add_timer(Instant::now() + EXIT_AFTER_LINK, Timer::Reap(serial));
+        } else {
+            self.bury(slot);
+        }
+    }
+
+    pub(crate) fn reap_due(&mut self, serial: u64) {
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
+        let message = "The worker closed its link and went on running.";
+        self.end_worker(slot, Failure::new(ErrorKind::WorkerLost, message));
+    }
+
+    /// A worker's process may have exited.
+    pub(crate) fn worker_exited(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let Some(child) = &mut worker.child else {
+            return;
+        };
+        match child.try_wait() {
+            Ok(Some(status)) => {
+                worker.exit = Some(status);
+                self.bury(slot);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                debug!("worker {:?} can't be waited for: {error}", worker.pid);
+                self.bury(slot);
+            }
+        }
+    }
+
+    /// The end of a worker: what it had published still counts, everything else it had fails, its place becomes free.
+    pub(super) fn bury(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if std::mem::replace(&mut worker.buried, true) {
+            return;
+        }
+        for port in [&mut worker.control, &mut worker.data]
+            .into_iter()
+            .flatten()
+        {
+            port.channel().peer_gone();
+        }
+        self.read_last(slot);
+        let Some(mut worker) = self.workers[slot].take() else {
+            return;
+        };
+        worker.life.step(LifeEvent::Gone);
+        if let Some(child) = &worker.child {
+            self.reactor.unwatch_exit(child);
+        }
+        let stderr = worker.stderr.as_ref().and_then(|tap| tap.finish());
+        let closing = self
+            .pools
+            .get(&worker.pool)
+            .is_none_or(|pool| pool.state != PoolState::Open);
+        let failure = worker.death(closing, stderr);
+        debug!("worker {:?} has ended: {}", worker.pid, failure.message);
+        let pool = worker.pool;
+        let held = u32::try_from(slot).ok();
+        for id in self.calls.ids_where(|call| call.worker == held) {
+            let name = self.command_name(id);
+            self.calls.leave_worker(id);
+            self.fail(id, &failure.of_command(&name));
+        }
+        let event = json!({
+            "event": "exit",
+            "pid": worker.pid,
+            "exitCode": worker.exit.as_ref().and_then(|exit| exit.code),
+            "signal": failure.signal,
+            "expected": worker.goodbye || closing,
+        });
+        self.inbox
+            .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+        let was_ready = worker.was_ready;
+        // Before the start is judged: the place is free.
+        drop(worker);
+        if !was_ready {
+            self.start_failed(pool, &failure);
+        } else if let Some(pool) = self.pools.get_mut(&pool) {
+            // Its place may be filled again, whatever became of another start meanwhile.
+            pool.start_failed = false;
+        }
+        self.finish_closing(pool);
+        self.dispatch(pool);
+    }
+
+    /// Takes in everything that an ended worker had written.
+    pub(super) fn read_last(&mut self, slot: usize) {
+        for direction in [Direction::Control, Direction::Data] {
+            let Some(worker) = self.worker_mut(slot) else {
+                return;
+            };
+            let port = match direction {
+                Direction::Control => worker.control.take(),
+                Direction::Data => worker.data.take(),
+            };
+            let Some(mut port) = port else { continue };
+            loop {
+                let received = port.receive(READ_BUDGET_BYTES, |header, payload| match direction {
+                    Direction::Control => self.on_control(slot, header, payload),
+                    Direction::Data => self.on_answer(slot, header, payload),
+                });
+                match received {
+                    Ok(true) => {}
+                    Err(PortError::Protocol(what)) => {
+                        if let Some(worker) = self.worker_mut(slot) {
+                            worker.reason.get_or_insert(breach(&what));
+                        }
+                        break;
+                    }
+                    // `WouldBlock` without an end: somebody else still holds the worker's end. It is not our worker.
+                    Ok(false) | Err(PortError::End | PortError::Io(_)) => break,
+                }
+            }
+        }
+    }
+
+    pub(super) fn close_pool(&mut self, id: u32, grace_ms: u32) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        if pool.state != PoolState::Open {
+            return;
+        }
+        pool.state = PoolState::Closing;
+        let closed = Failure::new(
+            ErrorKind::Closed,
+            "The instance was closed before the call had begun.",
+        );
+        self.fail_queue(id, &closed);
+        for slot in self.slots_of_pool(id) {
+            if let Some(worker) = self.worker_mut(slot) {
+                if worker.life == Life::Starting && worker.ours {
+                    // It has begun nothing.
+                    worker.kill();
+                }
+                worker.life.step(LifeEvent::AskedToEnd);
+            }
+            self.send_control(slot, &Control::Shutdown);
+            if self
+                .worker_mut(slot)
+                .is_some_and(|worker| !worker.ours && !worker.greeted)
+            {
+                // Never connected: there is nobody to wait for.
+                self.bury(slot);
+            }
+        }
+        self.add_timer(
+            Instant::now() + Duration::from_millis(u64::from(grace_ms)),
+            Timer::Close(id),
+        );
+        self.finish_closing(id);
+    }
+
+    /// The next step of closing: the polite signal, then the hard one.
+    pub(crate) fn close_due(&mut self, id: u32, now: Instant) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        let event = match pool.state {
+            PoolState::Closing => {
+                pool.state = PoolState::Terminating;
+                LifeEvent::Terminated
+            }
+            PoolState::Terminating => LifeEvent::Killed,
+            PoolState::Open => return,
+        };
+        for slot in self.slots_of_pool(id) {
+            let Some(worker) = self.worker_mut(slot) else {
+                continue;
+            };
+            if event == LifeEvent::Killed {
+                worker.kill();
+            } else if worker.life.step(event)
+                && let Some(child) = &worker.child
+            {
+                child.terminate();
+            }
+            if !self.worker_mut(slot).is_some_and(|worker| worker.ours) {
+                self.bury(slot);
+            }
+        }
+        if event == LifeEvent::Terminated {
+            self.add_timer(now + TERMINATE_TO_KILL, Timer::Close(id));
+        }
+    }
+
+    pub(super) fn finish_closing(&mut self, id: u32) {
+        if !self.slots_of_pool(id).is_empty() {
+            return;
+        }
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        if matches!(pool.state, PoolState::Closing | PoolState::Terminating) {
+            self.pools.remove(&id);
+            let event = json!({ "event": "closed" });
+            self.inbox
+                .push(EntryKind::Pool, id, [0; 3], event.to_string().as_bytes());
+        }
+    }
+
+    /// The environment ends: every worker with it.
+    pub(crate) fn end_everything(&mut self) {
+        self.ending = true;
+        for worker in self.workers.iter_mut().flatten() {
+            worker.kill();
+            if let Some(tap) = worker.stderr.take() {
+                tap.finish();
+            }
+        }
+        // Dropping the links ends what is not our child; children are reaped by the platform's reaper.
+        self.workers.clear();
+    }
+}

@@ -1,0 +1,147 @@
+//! One worker process, as its host sees it.
+
+use crate::bus::Mailbox;
+use crate::channel::{CallerBell, ChannelKind};
+use crate::errors::ErrorKind;
+use crate::failure::Failure;
+use crate::frame::MAX_BODY_BYTES;
+use crate::limits::CHANNEL_BACKLOG_BYTES;
+use crate::platform::{self, Child, ExitStatus, InheritedEnd};
+use crate::port::Port;
+use crate::process::{Life, LifeEvent};
+use crate::router::Window;
+use crate::stderr::Tap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// One worker process.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, not states: the state is `life`"
+)]
+pub(crate) struct Worker {
+    pub(super) serial: u64,
+    pub(super) pool: u32,
+    pub(super) life: Life,
+    pub(super) child: Option<Child>,
+    /// Started by us; a process of the user's own has only its link.
+    pub(super) ours: bool,
+    pub(super) pid: Option<u32>,
+    pub(super) control: Option<Box<Port>>,
+    pub data: Option<Box<Port>>,
+    pub caller_bell: Option<Arc<dyn CallerBell>>,
+    pub(super) channel: ChannelKind,
+    pub(super) stderr: Option<Arc<Tap>>,
+    pub mailbox: Arc<Mailbox>,
+    pub(super) events_sent: u64,
+    pub window: Window,
+    /// The worker's number of each command of the pool.
+    pub(super) numbers: Vec<Option<u32>>,
+    pub(super) announced: u32,
+    pub(super) greeted: bool,
+    pub(super) was_ready: bool,
+    pub(super) buried: bool,
+    /// Why it is to end, if that is known before it does.
+    pub(super) reason: Option<Failure>,
+    pub(super) last_words: Vec<u8>,
+    pub(super) goodbye: bool,
+    /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
+    pub(super) leaving: bool,
+    pub(super) link_closed: bool,
+    pub(super) exit: Option<ExitStatus>,
+    pub(super) born: Instant,
+    pub(super) heartbeat_set: bool,
+    pub(super) pinged: Option<(u32, Instant)>,
+    /// Ends for a process that the user starts, until it has inherited them.
+    pub(super) ends: Vec<InheritedEnd>,
+}
+
+/// One of a worker's two channels.
+#[derive(Clone, Copy)]
+pub(super) enum Direction {
+    Control,
+    Data,
+}
+
+impl Worker {
+    pub(super) fn takes_calls(&self, concurrency: u32, bytes: usize) -> bool {
+        let has_room = |port: &Port| {
+            // A small call goes between the parts of a large one and need not wait until all of them have gone.
+            let before = if bytes <= MAX_BODY_BYTES {
+                port.small_backlog()
+            } else {
+                port.backlog()
+            };
+            before < CHANNEL_BACKLOG_BYTES
+        };
+        self.life == Life::Ready
+            && !self.leaving
+            && !self.link_closed
+            && self.window.may_send(concurrency)
+            && self.data.as_deref().is_some_and(has_room)
+    }
+
+    pub(super) fn note_number(&mut self, command: u32, number: u32) {
+        let at = command as usize;
+        if self.numbers.len() <= at {
+            self.numbers.resize(at + 1, None);
+        }
+        // The first announcement counts: a name can't be announced twice by an honest worker.
+        self.numbers[at].get_or_insert(number);
+    }
+
+    pub(super) fn kill(&mut self) {
+        if self.life.step(LifeEvent::Killed)
+            && let Some(child) = &self.child
+        {
+            child.kill();
+        }
+    }
+
+    /// What its calls are told.
+    pub(super) fn death(&self, closing: bool, stderr: Option<String>) -> Failure {
+        let exit = self.exit;
+        let code = exit.as_ref().and_then(|exit| exit.code);
+        let signal = exit.as_ref().and_then(|exit| exit.signal).map(|signal| {
+            platform::signal_name(signal).map_or_else(|| signal.to_string(), str::to_owned)
+        });
+        let mut failure = self.reason.clone().unwrap_or_else(|| {
+            let how = match (code, &signal) {
+                (_, Some(signal)) => format!("was ended by {signal}"),
+                (Some(code), None) => format!("exited with code {code}"),
+                (None, None) => "is gone".to_owned(),
+            };
+            if closing {
+                let message = format!(
+                    "The instance was closed while the call was running; the worker {how}."
+                );
+                Failure::new(ErrorKind::Closed, message)
+            } else if !self.was_ready {
+                Failure::new(
+                    ErrorKind::StartFailed,
+                    format!("The worker {how} before it was ready."),
+                )
+            } else {
+                let kind = match (code, &signal) {
+                    (_, Some(_)) => ErrorKind::WorkerKilled,
+                    (Some(_), None) => ErrorKind::WorkerExited,
+                    (None, None) => ErrorKind::WorkerLost,
+                };
+                Failure::new(kind, format!("The worker {how} while the call was on it."))
+            }
+        });
+        failure.pid = self.pid;
+        failure.exit_code = code;
+        failure.signal = signal;
+        failure.stderr = stderr;
+        failure.cause.clone_from(&self.last_words);
+        failure
+    }
+}
+
+pub(super) fn breach(what: &str) -> Failure {
+    Failure::new(
+        ErrorKind::Protocol,
+        format!("The worker does not speak the protocol: {what}."),
+    )
+}
