@@ -4,6 +4,7 @@
 //! The JavaScript thread and the I/O thread do the same work on the same state; whoever is awake does it. JavaScript
 //! *watches* while it expects something soon; then the channels ring no bell. When it goes to sleep it says so to every
 //! channel (`Channel::sleep`), and from then on the I/O thread is woken, takes in what came, and wakes JavaScript once.
+
 mod io_thread;
 mod queues;
 mod waiting;
