@@ -33,9 +33,6 @@ export declare function busStats(queue: number): string
 /** The number of a command's name. */
 export declare function commandNumber(pool: number, name: string): number
 
-/** Keeps the event loop alive, or no longer. */
-export declare function hold(alive: boolean): void
-
 /** Commands registered later. */
 export declare function linkCommands(commands: Array<string>): void
 
@@ -71,7 +68,7 @@ export interface NativeLink {
 }
 
 /** Opens this environment. */
-export declare function open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void, looksUp?: boolean | undefined | null): void
+export declare function open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void, looksUp?: boolean | undefined | null, watches?: boolean | undefined | null): void
 
 /** Begins the end of a pool. */
 export declare function poolClose(pool: number, graceMs: number): void

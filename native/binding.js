@@ -843,7 +843,6 @@ module.exports.busListen = nativeBinding.busListen
 module.exports.busOpen = nativeBinding.busOpen
 module.exports.busStats = nativeBinding.busStats
 module.exports.commandNumber = nativeBinding.commandNumber
-module.exports.hold = nativeBinding.hold
 module.exports.linkCommands = nativeBinding.linkCommands
 module.exports.linkEnd = nativeBinding.linkEnd
 module.exports.linkFailed = nativeBinding.linkFailed

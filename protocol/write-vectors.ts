@@ -330,13 +330,13 @@ const links = [
   },
   {
     name: 'over a ring',
-    value: '1 4242 ring 3 4 5 6 7 8',
-    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8'] },
+    value: '1 4242 ring 3 4 5 6 7 8 9',
+    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9'] },
   },
   {
     name: 'over a ring, with blocks',
-    value: '1 4242 ring 3 4 5 6 7 8 9 10',
-    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9', '10'] },
+    value: '1 4242 ring 3 4 5 6 7 8 9 10 11',
+    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9', '10', '11'] },
   },
   {
     name: 'of a process that the user starts',
@@ -347,7 +347,7 @@ const links = [
   { name: 'another form', value: '2 0 pipe 3 4 5 6', error: true },
   { name: 'another channel', value: '1 0 socket 3 4 5 6', error: true },
   { name: 'a descriptor too few', value: '1 0 pipe 3 4 5', error: true },
-  { name: 'a descriptor too many', value: '1 0 ring 3 4 5 6 7 8 9', error: true },
+  { name: 'a descriptor too many', value: '1 0 ring 3 4 5 6 7 8 9 10', error: true },
   { name: 'no number', value: '1 0 pipe 3 4 5 x', error: true },
   { name: 'a space too many', value: '1 0 pipe 3 4 5 6 ', error: true },
   { name: 'no parent', value: '1 -1 pipe 3 4 5 6', error: true },

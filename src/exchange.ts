@@ -54,6 +54,8 @@ export interface CallTaker {
   readonly spinUs: number
   /** How many calls have begun, modulo 2^32. */
   readonly begun: number
+  /** Whether some of them are not answered yet. */
+  readonly busy: boolean
   /**
    * Runs a command. `failed` tells that the bytes were no arguments; `args` is why. `next` is the number of the
    * command that follows at once, or -1.
@@ -89,6 +91,17 @@ type ChainState = typeof ASLEEP | typeof QUEUED | typeof LOOKING
 
 const resolved = Promise.resolve()
 
+/**
+ * Whether the event loop can watch the bells itself. Bun has libuv's functions as stubs that end the process; in Deno its
+ * handles never fire. `PLUMP_IPC_WAKE=threadsafe` does without, as on every other system: for the tests, and for whoever
+ * suspects that way of waking.
+ */
+function watchesBells(): boolean {
+  const { env, versions } = process
+  if (versions['bun'] !== undefined || versions['deno'] !== undefined) return false
+  return versions['uv'] !== undefined && env['PLUMP_IPC_WAKE'] !== 'threadsafe'
+}
+
 export class Exchange {
   readonly binding: Binding
   /** Calls of this environment that wait for an answer. */
@@ -118,7 +131,9 @@ export class Exchange {
     this.binding = binding
     const outgoing = this.#newOutgoing()
     this.#attached = outgoing
-    binding.open(this.#words, this.#incoming, outgoing.bytes, () => this.#wake(), !isMainThread)
+    const wake = () => this.#wake()
+    const { bytes } = outgoing
+    binding.open(this.#words, this.#incoming, bytes, wake, !isMainThread, watchesBells())
   }
 
   // --- who takes part -----------------------------------------------------------------------------------------
@@ -206,8 +221,14 @@ export class Exchange {
     this.#pending[slot] = { owner, command, resolve }
     owner.inFlight++
     this.inFlight++
-    if (this.#state === ASLEEP) this.#beginChain()
-    else this.#sent = true
+    if (this.#words[WORD.asleep] === 1) {
+      // Nobody would watch for the answer: it wakes the event loop.
+      if (this.#state === ASLEEP) this.#hold()
+    } else if (this.#state === ASLEEP) {
+      this.#beginChain()
+    } else {
+      this.#sent = true
+    }
   }
 
   /** Blocks until the call in `slot` has settled; returns its result or throws what it failed with. */
@@ -353,14 +374,17 @@ export class Exchange {
     this.#state = LOOKING
     this.#sent = false
     const worker = this.#worker
-    words[WORD.watchUs] = worker === undefined && this.inFlight === 0 ? SLEEP : this.#watchUs
+    const expects = worker !== undefined || this.inFlight > 0
+    words[WORD.watchUs] = expects && this.#watchUs > 0 ? this.#watchUs : SLEEP
     if (worker !== undefined) words[WORD.begun] = worker.begun
     this.#keptBack = false
     this.binding.drain()
     const asleep = words[WORD.asleep] === 1
     const count = words[WORD.count]!
     if (count > 0) this.#takeIn(count)
+    // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
     if (asleep && !this.#sent) {
+      if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       this.#hold()
     } else if (performance.now() - this.#chainBegan < CHAIN_MS) {
@@ -370,6 +394,12 @@ export class Exchange {
       this.#fromLoop = true
       setImmediate(this.#lookFromLoop)
     }
+  }
+
+  /** The next look, which tells it otherwise, may be far: those that wait for something let others begin meanwhile. */
+  #tellBegun(worker: CallTaker): void {
+    this.#words[WORD.begun] = worker.begun
+    this.binding.tellBegun()
   }
 
   #takeIn(count: number): void {
@@ -584,7 +614,8 @@ export class Exchange {
     const alive = this.#mustStayAlive()
     if (alive === this.#held) return
     this.#held = alive
-    this.binding.hold(alive)
+    this.#words[WORD.alive] = alive ? 1 : 0
+    this.binding.hold()
   }
 
   #mustStayAlive(): boolean {

@@ -32,7 +32,7 @@ export const WORD = {
   answerKind: 9,
   /** in `answer`: microseconds the handler ran; for ANSWER.refused: number of the error kind. */
   runUs: 10,
-  /** in `answer`, `drain`: how many calls this worker has begun since it opened its link, modulo 2^32. */
+  /** in `answer`, `drain`, `tellBegun`: how many calls this worker has begun since it opened its link, modulo 2^32. */
   begun: 11,
   /** in `answer`: 1 = more answers follow at once, the bytes may be kept back until `drain` or `flush` (only pipes do so). */
   hold: 12,
@@ -40,13 +40,18 @@ export const WORD = {
   queue: 13,
   /** in `take`, `poll`: milliseconds to wait, 0 = only look, 0xffffffff = for ever. */
   waitMs: 14,
+  /** in `hold`: 1 = the event loop must go on. */
+  alive: 15,
   /** out of every hot function: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
   count: 17,
   /** out of `drain`: 1 = more waits, call again; the table or `incoming` was full. */
   more: 18,
-  /** out of `drain`: 1 = Rust has gone to sleep and will call `wake` when something comes; 0 = it watches as long as JavaScript keeps calling `drain`. */
+  /**
+   * out of `drain`: 1 = Rust has gone to sleep and will call `wake` when something comes, entries or not; 0 = it watches as
+   * long as JavaScript keeps calling `drain`. Out of `submit`: 1 = it sleeps still, and will wake JavaScript for the answer.
+   */
   asleep: 19,
   /** out of `drain`: how many calls of this environment are in flight (queued or with a worker). */
   inFlight: 20,
@@ -196,11 +201,10 @@ export interface Binding {
     outgoing: Uint8Array,
     wake: () => void,
     looksUp: boolean,
+    watches: boolean,
   ): void
   /** The outgoing buffer was replaced by a larger or smaller one. */
   attachOutgoing(outgoing: Uint8Array): void
-  /** Keeps the event loop alive, or no longer. */
-  hold(alive: boolean): void
   /** How many CPUs this process may use (affinity). */
   availableCpus(): number
   /** Text of what the core logs under NODE_DEBUG=plump-ipc goes to stderr from Rust. */
@@ -259,8 +263,12 @@ export interface Binding {
   /** Worker: answers a call from outgoing[0..length]. */
   answer(): void
   answerWith(segments: Uint8Array[]): void
-  /** Sends what `hold` kept back. */
+  /** Worker: tells the host how many calls have begun, if that is news. */
+  tellBegun(): void
+  /** Sends what WORD.hold kept back. */
   flush(): void
+  /** Keeps the event loop alive, or no longer. */
+  hold(): void
   /** Publishes outgoing[0..length] on `queue` to every other process of the family. */
   publish(): void
   publishWith(segments: Uint8Array[]): void

@@ -219,7 +219,7 @@ function readEvent(body: Buffer): { queue: string; topic: string; payload: strin
 
 function readLink(value: string): object {
   const [form, parent, channel, ...descriptors] = value.split(' ')
-  const counts = { pipe: [4], ring: [6, 8] }[channel ?? '']
+  const counts = { pipe: [4], ring: [7, 9] }[channel ?? '']
   const numbers = [parent, ...descriptors].every((word) => /^\d+$/.test(word ?? ''))
   if (form !== '1' || !numbers || !counts?.includes(descriptors.length))
     throw new Error('no link')

@@ -64,6 +64,10 @@ export class Server implements CallTaker {
     this.#onDone = options.onDone
   }
 
+  get busy(): boolean {
+    return this.#running > 0
+  }
+
   /** Gives commands their numbers, in the order in which they are announced to the host. */
   announce(commands: Iterable<Command>): string[] {
     const names: string[] = []

@@ -61,7 +61,7 @@ impl Side {
     fn sleep(&mut self) {
         if self.ring.sleep(self.who) {
             let bell = match self.who {
-                Sleeper::Caller => self.ring.caller_bell(),
+                Sleeper::JavaScript => self.ring.js_bell(),
                 Sleeper::IoThread => self.ring.io_bell(),
             };
             bell.wait(None);
@@ -81,7 +81,7 @@ fn ring(placement: Placement, count: u64) -> Duration {
         }
     });
     placement.take(false);
-    let mut host = Side::new(host, Sleeper::Caller);
+    let mut host = Side::new(host, Sleeper::JavaScript);
     let begun = Instant::now();
     for _ in 0..count {
         host.ring.try_write(&MESSAGE).expect("space");

@@ -101,7 +101,7 @@ mod linux {
         fn sleep(&mut self) {
             if self.ring.sleep(self.who) {
                 let bell = match self.who {
-                    Sleeper::Caller => self.ring.caller_bell(),
+                    Sleeper::JavaScript => self.ring.js_bell(),
                     Sleeper::IoThread => self.ring.io_bell(),
                 };
                 bell.wait(None);
@@ -121,7 +121,7 @@ mod linux {
             }
         });
         placement.take(false);
-        let mut host = Waiter::new(host, wait, Sleeper::Caller);
+        let mut host = Waiter::new(host, wait, Sleeper::JavaScript);
         let begun = Instant::now();
         for _ in 0..count {
             host.ring.try_write(&MESSAGE).expect("space");

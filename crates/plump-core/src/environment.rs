@@ -17,7 +17,7 @@ use crate::channel::spin::SpinWindow;
 use crate::host::{Pool, Worker};
 use crate::inbox::{Inbox, LargeBodies};
 use crate::link::Uplink;
-use crate::platform::{Bell, Reactor};
+use crate::platform::{Bell, BellSet, Reactor};
 use crate::router::Calls;
 use crate::timers::Timers;
 use std::collections::HashMap;
@@ -105,14 +105,19 @@ pub(crate) struct State {
     asleep: bool,
     /// JavaScript has said that it watches the channels; bells are silent.
     watching: bool,
-    last_drain: Instant,
+    /// When JavaScript last looked for what has come.
+    last_look: Instant,
     take_over_set: bool,
     /// When a timer will look after blocks that are free.
     blocks_due: Option<Instant>,
+    /// The bells that JavaScript hears: its own and those of the channels.
+    pub bells: Arc<BellSet>,
     /// JavaScript sleeps inside a blocking call.
     caller_sleeps: bool,
-    /// A channel was made meanwhile, whose bell it does not hear.
-    caller_must_look: bool,
+    /// JavaScript's event loop hears the bells, as a blocking call does.
+    loop_hears_bells: bool,
+    /// JavaScript was to take in what comes and does not; the I/O thread has taken over.
+    relieved: bool,
     window: SpinWindow,
     waiting_since: Option<Instant>,
     /// The I/O thread has been notified and has not run yet.
@@ -132,7 +137,9 @@ pub(crate) struct State {
 pub(crate) struct Shared {
     state: Mutex<State>,
     reactor: Arc<Reactor>,
-    caller: Bell,
+    bells: Arc<BellSet>,
+    /// Rung for JavaScript by this process.
+    js_bell: Arc<Bell>,
     /// The link to the host has changed; see `link`.
     pub changed: Condvar,
     wake: Box<dyn Fn() + Send + Sync>,
@@ -158,17 +165,15 @@ impl Shared {
         if wake_loop {
             state.asleep = false;
         }
-        let wake_caller =
-            state.caller_sleeps && (!state.caller_inbox.is_empty() || state.caller_must_look);
+        let wake_caller = state.caller_sleeps && !state.caller_inbox.is_empty();
         if wake_caller {
             state.caller_sleeps = false;
-            state.caller_must_look = false;
         }
+        let loop_hears = state.loop_hears_bells;
         drop(state);
-        if wake_caller {
-            self.caller.ring();
-        }
-        if wake_loop {
+        if wake_caller || (wake_loop && loop_hears) {
+            self.js_bell.ring();
+        } else if wake_loop {
             (self.wake)();
         }
     }
@@ -189,7 +194,9 @@ impl Environment {
     /// What the system says when there are no descriptors or threads left.
     pub fn start(wake: Box<dyn Fn() + Send + Sync>, looks_up: bool) -> io::Result<Self> {
         let reactor = Arc::new(Reactor::new()?);
-        let caller = Bell::new()?;
+        let bells = Arc::new(BellSet::new()?);
+        let js_bell = Arc::new(Bell::new()?);
+        bells.add(&js_bell)?;
         let shared = Arc::new_cyclic(|weak| Shared {
             state: Mutex::new(State {
                 shared: weak.clone(),
@@ -208,11 +215,13 @@ impl Environment {
                 timers: Timers::default(),
                 asleep: true,
                 watching: false,
-                last_drain: Instant::now(),
+                last_look: Instant::now(),
                 take_over_set: false,
                 blocks_due: None,
+                bells: Arc::clone(&bells),
                 caller_sleeps: false,
-                caller_must_look: false,
+                loop_hears_bells: false,
+                relieved: false,
                 window: SpinWindow::new(0, 1),
                 waiting_since: None,
                 notified: false,
@@ -223,7 +232,8 @@ impl Environment {
                 ending: false,
             }),
             reactor,
-            caller,
+            bells,
+            js_bell,
             changed: Condvar::new(),
             wake,
         });

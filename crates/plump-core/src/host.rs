@@ -75,12 +75,16 @@ impl Environment {
         Some(pool.names.number(name))
     }
 
-    /// Makes a call; its slot comes back with its outcome.
+    /// Makes a call; its slot comes back with its outcome. The second half of what is returned: JavaScript need not look for the
+    /// answer, it will be woken.
     ///
     /// # Errors
     /// The kinds that are known at once: `NotStarted`, `Closed`, `PayloadTooLarge`, `QueueFull`.
-    pub fn submit(&self, request: CallRequest, parts: &[&[u8]]) -> Result<u32, ErrorKind> {
-        self.shared().with(|state| state.submit(request, parts))
+    pub fn submit(&self, request: CallRequest, parts: &[&[u8]]) -> Result<(u32, bool), ErrorKind> {
+        self.shared().with(|state| {
+            let slot = state.submit(request, parts)?;
+            Ok((slot, !request.blocking && state.wakes_for_answer()))
+        })
     }
 
     /// Begins the end of a pool.

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
-use crate::platform::{self, InheritedEnd, Reactor};
+use crate::platform::{self, Bell, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
 use std::io;
 use std::sync::Arc;
@@ -201,6 +201,8 @@ pub(crate) fn carry(
 pub(crate) struct Uplink {
     control: Option<Box<Port>>,
     pub data: Option<Box<Port>>,
+    /// Rung by the host for this process's JavaScript; among those that are heard as long as there is a link.
+    js_bell: Option<Arc<Bell>>,
     pub mailbox: Arc<Mailbox>,
     events_sent: u64,
     welcome: Option<Control>,
@@ -241,7 +243,14 @@ impl Environment {
             open(value, &state.reactor)?
         };
         shared.with(|state| {
-            state.uplink = Some(Box::new(uplink));
+            let mut uplink = Box::new(uplink);
+            if let Some(data) = &mut uplink.data {
+                uplink.js_bell = state.attend(data).map_err(|error| {
+                    let message = format!("The link of this process can't be listened to: {error}");
+                    Box::new(Failure::new(ErrorKind::InvalidLink, message))
+                })?;
+            }
+            state.uplink = Some(uplink);
             let hello = Control::Hello {
                 protocol: PROTOCOL,
                 version: version.to_owned(),
@@ -249,7 +258,8 @@ impl Environment {
             };
             state.send_up(&hello);
             state.pump_uplink_control();
-        });
+            Ok::<(), Box<Failure>>(())
+        })?;
         let deadline = Instant::now() + WELCOME_LIMIT;
         let mut state = shared.lock();
         loop {
@@ -342,7 +352,12 @@ impl Environment {
     pub fn end_uplink(&self) {
         self.shared().with(|state| state.send_up(&Control::Goodbye));
         self.flush_all(LAST_FLUSH);
-        self.shared().with(|state| state.uplink = None);
+        self.shared().with(|state| {
+            let bell = state.uplink.take().and_then(|uplink| uplink.js_bell);
+            if let Some(bell) = bell {
+                state.bells.remove(&bell);
+            }
+        });
     }
 
     /// How many calls have begun since the link was opened, modulo 2^32.
@@ -458,8 +473,9 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
                 control_out,
                 memory,
                 host_io,
-                host_caller,
+                host_js,
                 worker_io,
+                worker_js,
                 more @ ..,
             ],
         ) => {
@@ -468,8 +484,8 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
                 [incoming, outgoing] => Some(open_blocks([*incoming, *outgoing]).map_err(io)?),
                 _ => return Err(refuse("has no form that this version knows")),
             };
-            let ring = RingChannel::open_inherited([*memory, *host_io, *host_caller, *worker_io])
-                .map_err(io)?;
+            let numbers = [*memory, *host_io, *host_js, *worker_io, *worker_js];
+            let ring = RingChannel::open_inherited(numbers).map_err(io)?;
             let ring = RingInReactor::new(ring, Arc::clone(reactor), key(SourceKind::DataIn))
                 .map_err(io)?;
             let control = pipes(
@@ -487,7 +503,6 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
     if let Some(blocks) = blocks {
         data.set_blocks(blocks);
     }
-    listen(&mut data);
     Ok(Uplink {
         control: Some(Box::new(Port::new(
             Box::new(control),
@@ -495,6 +510,7 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
             usize::MAX,
         ))),
         data: Some(Box::new(data)),
+        js_bell: None,
         mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
         events_sent: 0,
         welcome: None,

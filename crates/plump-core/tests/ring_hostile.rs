@@ -197,7 +197,7 @@ proptest! {
                     }
                 }
                 4 => {
-                    host.sleep(if size % 2 == 0 { Sleeper::Caller } else { Sleeper::IoThread });
+                    host.sleep(if size % 2 == 0 { Sleeper::JavaScript } else { Sleeper::IoThread });
                 }
                 _ => {
                     let _ = (host.may_have_bytes(), host.peer_on_other_cpu(), host.begun());
@@ -309,7 +309,7 @@ fn memory_of_another_shape_is_not_taken_for_rings() {
         let memory = SharedMemory::create(bytes).expect("shared memory");
         // The number is handed over for good, as to a worker; the bells' are not looked at any more.
         let end = memory.inherit().unwrap();
-        let numbers = [end.handle_number(), u64::MAX, u64::MAX, u64::MAX];
+        let numbers = [end.handle_number(), u64::MAX, u64::MAX, u64::MAX, u64::MAX];
         std::mem::forget(end);
         let refused = RingChannel::open_inherited(numbers).expect_err("not a pair of rings");
         assert_eq!(refused.kind(), ErrorKind::InvalidData, "{bytes}");

@@ -25,7 +25,7 @@ fn read(channel: &mut RingChannel, into: &mut [u8], who: Sleeper) -> usize {
                 if channel.sleep(who) {
                     let bell = match who {
                         Sleeper::IoThread => channel.io_bell(),
-                        Sleeper::Caller => channel.caller_bell(),
+                        Sleeper::JavaScript => channel.js_bell(),
                     };
                     bell.wait();
                     bell.clear();
@@ -100,7 +100,7 @@ fn a_question_and_its_answer_wake_both_sleepers() {
         });
         assert!(write(&mut host, &[7]));
         let mut into = [0];
-        assert_eq!(read(&mut host, &mut into, Sleeper::Caller), 1);
+        assert_eq!(read(&mut host, &mut into, Sleeper::JavaScript), 1);
         assert_eq!(into, [8]);
         worker.join().unwrap();
     });

@@ -143,7 +143,7 @@ fn a_side_whose_process_died_is_the_end_after_what_it_had_written() {
     let mut into = [0; 64];
     assert_eq!(host.try_read(&mut into).unwrap(), 10);
     assert_eq!(host.try_read(&mut into).unwrap(), 0);
-    assert!(!host.sleep(Sleeper::Caller));
+    assert!(!host.sleep(Sleeper::JavaScript));
 }
 
 #[test]

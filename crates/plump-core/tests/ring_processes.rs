@@ -92,7 +92,7 @@ fn read(channel: &mut RingChannel, into: &mut [u8], who: Sleeper) -> usize {
         }
         if channel.sleep(who) {
             wait(match who {
-                Sleeper::Caller => channel.caller_bell(),
+                Sleeper::JavaScript => channel.js_bell(),
                 Sleeper::IoThread => channel.io_bell(),
             });
             channel.watch();
@@ -127,7 +127,7 @@ fn this_program_started_again_plays_its_role() {
         return;
     }
     let first = u64::try_from(FIRST_INHERITED).expect("never negative");
-    let channel = RingChannel::open_inherited([first, first + 1, first + 2, first + 3]);
+    let channel = RingChannel::open_inherited([first, first + 1, first + 2, first + 3, first + 4]);
     let mut channel = channel.expect("the worker's side");
     match role.as_str() {
         "echo" => {
@@ -170,7 +170,7 @@ fn a_worker_answers_every_byte_and_ends_with_the_channel() {
         write(&mut host, &sent);
         // As a blocked call and as the I/O thread by turns.
         let who = if round % 2 == 0 {
-            Sleeper::Caller
+            Sleeper::JavaScript
         } else {
             Sleeper::IoThread
         };
@@ -192,9 +192,9 @@ fn a_worker_answers_every_byte_and_ends_with_the_channel() {
 fn a_worker_that_ends_in_order_is_the_end_after_its_last_bytes() {
     let (mut host, mut worker) = Worker::start("leave", 4096);
     let mut into = [0; 64];
-    assert_eq!(read(&mut host, &mut into, Sleeper::Caller), 10);
+    assert_eq!(read(&mut host, &mut into, Sleeper::JavaScript), 10);
     assert_eq!(&into[..10], b"last words");
-    assert_eq!(read(&mut host, &mut into, Sleeper::Caller), 0);
+    assert_eq!(read(&mut host, &mut into, Sleeper::JavaScript), 0);
     worker.wait_for_exit();
 }
 

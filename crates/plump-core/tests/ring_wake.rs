@@ -35,20 +35,20 @@ fn no_bell_rings_for_a_side_that_watches() {
         host.try_read(&mut [0; 8]).unwrap();
     }
     assert!(!rang(host.io_bell()));
-    assert!(!rang(host.caller_bell()));
+    assert!(!rang(host.js_bell()));
     assert!(!rang(worker.io_bell()));
 }
 
 #[test]
 fn the_bell_of_the_one_who_sleeps_rings_once() {
     let (mut host, mut worker) = pair(4096);
-    assert!(host.sleep(Sleeper::Caller));
+    assert!(host.sleep(Sleeper::JavaScript));
     worker.try_write(b"one").unwrap();
-    assert!(rang(host.caller_bell()));
+    assert!(rang(host.js_bell()));
     assert!(!rang(host.io_bell()));
     worker.try_write(b"two").unwrap();
     assert!(
-        !rang(host.caller_bell()),
+        !rang(host.js_bell()),
         "the first bytes have woken the sleeper already"
     );
 
@@ -56,7 +56,7 @@ fn the_bell_of_the_one_who_sleeps_rings_once() {
     assert!(host.sleep(Sleeper::IoThread));
     worker.try_write(b"three").unwrap();
     assert!(rang(host.io_bell()));
-    assert!(!rang(host.caller_bell()));
+    assert!(!rang(host.js_bell()));
 
     assert!(worker.sleep(Sleeper::IoThread));
     host.try_write(b"four").unwrap();
@@ -67,9 +67,9 @@ fn the_bell_of_the_one_who_sleeps_rings_once() {
 fn the_last_who_announces_a_sleep_is_the_one_to_wake() {
     let (mut host, mut worker) = pair(4096);
     assert!(host.sleep(Sleeper::IoThread));
-    assert!(host.sleep(Sleeper::Caller));
+    assert!(host.sleep(Sleeper::JavaScript));
     worker.try_write(b"x").unwrap();
-    assert!(rang(host.caller_bell()));
+    assert!(rang(host.js_bell()));
     assert!(!rang(host.io_bell()));
 }
 
@@ -119,9 +119,9 @@ fn who_leaves_wakes_a_reader_and_a_writer() {
     assert!(rang(worker.io_bell()));
 
     let (mut host, worker) = pair(4);
-    assert!(host.sleep(Sleeper::Caller));
+    assert!(host.sleep(Sleeper::JavaScript));
     drop(worker);
-    assert!(rang(host.caller_bell()));
+    assert!(rang(host.js_bell()));
 
     let (mut host, worker) = pair(4);
     host.try_write(b"0123").unwrap();

@@ -31,6 +31,7 @@ mod word {
     pub const HOLD: usize = 12;
     pub const QUEUE: usize = 13;
     pub const WAIT_MS: usize = 14;
+    pub const ALIVE: usize = 15;
     pub const STATUS: usize = 16;
     pub const COUNT: usize = 17;
     pub const MORE: usize = 18;
@@ -59,6 +60,12 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
         with_segments(env, arguments, answer)
     }),
     ("flush", |_, _| run(|session| session.core.flush())),
+    ("tellBegun", |_, _| {
+        run(|session| session.core.begun(session.word(word::BEGUN)))
+    }),
+    ("hold", |env, _| {
+        run(|session| session.wake.hold(env, session.word(word::ALIVE) == 1))
+    }),
     ("publish", |_, _| run(|session| publish(session, &[]))),
     ("publishWith", |env, arguments| {
         with_segments(env, arguments, publish)
@@ -229,8 +236,9 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
         session.core.submit(request, &session.parts(segments))
     };
     match outcome {
-        Ok(slot) => {
+        Ok((slot, asleep)) => {
             session.set(word::SLOT, slot);
+            session.set(word::ASLEEP, u32::from(asleep));
             session.set_status(Ok(()));
         }
         Err(kind) => session.set_status(Err(kind)),

@@ -19,6 +19,8 @@
 mod bus;
 mod host;
 mod hot;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod loop_watch;
 mod session;
 mod wake;
 mod worker;

@@ -58,8 +58,10 @@ pub fn open(
     outgoing: Uint8Array,
     wake: napi::bindgen_prelude::Function<'_, (), ()>,
     looks_up: Option<bool>,
+    watches: Option<bool>,
 ) -> Result<()> {
-    let wake = Wake::new(env, &wake)?;
+    let callback = wake;
+    let wake = Wake::new(env, &callback)?;
     let rung = Arc::clone(&wake);
     let core = Environment::start(Box::new(move || rung.ring()), looks_up.unwrap_or(true))
         .map_err(|error| {
@@ -79,6 +81,31 @@ pub fn open(
     });
     // Hooks run in the reverse order of their making: this one before the threadsafe function is torn down.
     env.add_env_cleanup_hook((), |()| close())?;
+    if watches == Some(true) {
+        watch_bells(env, &callback)?;
+    }
+    Ok(())
+}
+
+/// Lets the event loop watch the bells itself, where it can; where it can't, the threadsafe function wakes it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn watch_bells(env: Env, callback: &napi::bindgen_prelude::Function<'_, (), ()>) -> Result<()> {
+    use napi::bindgen_prelude::JsValue;
+    let rang = || {
+        with(|session| session.core.clear_bells());
+    };
+    let Some(descriptor) = require(|session| session.core.bells_descriptor())? else {
+        return Ok(());
+    };
+    if crate::loop_watch::watch(env.raw(), descriptor, callback.raw(), rang) {
+        require(|session| session.core.loop_hears_bells(true))?;
+    }
+    Ok(())
+}
+
+/// There are no such bells here.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn watch_bells(_env: Env, _callback: &napi::bindgen_prelude::Function<'_, (), ()>) -> Result<()> {
     Ok(())
 }
 
@@ -104,12 +131,6 @@ fn close() {
 #[napi]
 pub fn attach_outgoing(outgoing: Uint8Array) -> Result<()> {
     require(|session| session.outgoing = outgoing)
-}
-
-/// Keeps the event loop alive, or no longer.
-#[napi]
-pub fn hold(env: Env, alive: bool) -> Result<()> {
-    require(|session| session.wake.hold(env, alive))
 }
 
 /// How many CPUs this process may use.

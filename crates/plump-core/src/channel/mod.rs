@@ -26,9 +26,9 @@ pub enum ChannelKind {
 pub enum Sleeper {
     /// The process's I/O thread, woken through its reactor.
     IoThread,
-    /// The JavaScript thread inside a blocking `call()`, woken through the channel's own caller bell where it
-    /// has one, through the I/O thread otherwise.
-    Caller,
+    /// The JavaScript thread, inside a blocking `call()` or in its event loop, woken through the channel's own bell for it
+    /// where there is one, through the I/O thread otherwise.
+    JavaScript,
 }
 
 /// The contract of every channel.
@@ -72,14 +72,8 @@ pub trait Channel: Send {
     /// The other process has ended: what it had written is still read, then comes the end. A pipe knows by itself.
     fn peer_gone(&mut self) {}
 
-    /// The bell that the other side rings for `Sleeper::Caller`; `None` where the I/O thread wakes the caller.
-    fn caller_bell(&self) -> Option<Arc<dyn CallerBell>> {
+    /// The bell that the other side rings for `Sleeper::JavaScript`; `None` where the I/O thread wakes it.
+    fn js_bell(&self) -> Option<Arc<Bell>> {
         None
     }
-}
-
-/// The bell of a blocked caller, shared with the channel it belongs to.
-pub trait CallerBell: Send + Sync {
-    /// The bell.
-    fn caller_bell(&self) -> &Bell;
 }

@@ -6,7 +6,7 @@
 //!
 //! | word | low 32 bits | high 32 bits |
 //! |---|---|---|
-//! | `published` | bytes ever written, wrapping | who of the consumer's side sleeps: 1 its I/O thread, 2 its caller; 4: the producer's side has left the channel |
+//! | `published` | bytes ever written, wrapping | who of the consumer's side sleeps: 1 its I/O thread, 2 its JavaScript thread; 4: the producer's side has left the channel |
 //! | `consumed` | bytes ever read, wrapping | 1: the producer waits for space |
 //!
 //! - *publish* = `swap(published, new count)`: whoever was asleep is in the old value, and is counted as awake from now.
@@ -31,8 +31,7 @@
 //! known from the control pipe ([`RingChannel::peer_gone`]).
 //!
 //! ## Bells
-//! Three for a pair: the host's I/O thread, the host's blocked caller, and the worker's I/O thread. A bell is rung only for
-//! a sleeper, so a bell that rang means "look again", not "there is something": a ring may arrive late, when everything
+//! Four for a pair: the I/O thread and the JavaScript thread of either side. A bell is rung only for a sleeper, so a bell that rang means "look again", not "there is something": a ring may arrive late, when everything
 //! was read already.
 
 #![allow(
@@ -72,8 +71,8 @@ pub const DEFAULT_CAPACITY: u32 = 256 * 1024;
 pub const MAX_CAPACITY: u32 = 1 << 30;
 
 const IO_THREAD_SLEEPS: u64 = 1 << 32;
-const CALLER_SLEEPS: u64 = 1 << 33;
-const ANYBODY_SLEEPS: u64 = IO_THREAD_SLEEPS | CALLER_SLEEPS;
+const JS_SLEEPS: u64 = 1 << 33;
+const ANYBODY_SLEEPS: u64 = IO_THREAD_SLEEPS | JS_SLEEPS;
 const LEFT: u64 = 1 << 34;
 const WAITS_FOR_SPACE: u64 = 1 << 32;
 
@@ -123,45 +122,39 @@ impl Side {
 /// The bells of a pair.
 #[derive(Debug)]
 struct Bells {
-    host_io: Bell,
-    host_caller: Bell,
-    worker_io: Bell,
+    host: SideBells,
+    worker: SideBells,
 }
 
-/// A side's caller bell, kept alive without its channel.
-struct CallerBellOf {
-    bells: Arc<Bells>,
-    side: Side,
+/// The bells of one side.
+#[derive(Debug)]
+struct SideBells {
+    io: Bell,
+    /// Shared with those that sleep on it without the channel at hand.
+    js: Arc<Bell>,
 }
 
-impl super::CallerBell for CallerBellOf {
-    #[cfg(not(loom))]
-    fn caller_bell(&self) -> &Bell {
-        self.bells.caller(self.side)
+impl SideBells {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            io: Bell::new()?,
+            js: Arc::new(Bell::new()?),
+        })
     }
 
-    #[cfg(loom)]
-    fn caller_bell(&self) -> &crate::platform::Bell {
-        unreachable!(
-            "a model waits at {:?} of {:?} itself",
-            self.side, self.bells
-        )
+    fn open_inherited([io, js]: [u64; 2]) -> io::Result<Self> {
+        Ok(Self {
+            io: Bell::open_inherited(io)?,
+            js: Arc::new(Bell::open_inherited(js)?),
+        })
     }
 }
 
 impl Bells {
-    fn io(&self, side: Side) -> &Bell {
+    fn of(&self, side: Side) -> &SideBells {
         match side {
-            Side::Host => &self.host_io,
-            Side::Worker => &self.worker_io,
-        }
-    }
-
-    /// A worker's JavaScript thread never blocks on its own link: it has no bell but the I/O thread's.
-    fn caller(&self, side: Side) -> &Bell {
-        match side {
-            Side::Host => &self.host_caller,
-            Side::Worker => &self.worker_io,
+            Side::Host => &self.host,
+            Side::Worker => &self.worker,
         }
     }
 }
@@ -174,9 +167,9 @@ pub struct RingPair {
 }
 
 impl RingPair {
-    /// How many ends a worker inherits for a pair: the memory, then the bells of the host's I/O thread, of the host's
-    /// caller, and of the worker's I/O thread.
-    pub const INHERITED: usize = 4;
+    /// How many ends a worker inherits for a pair: the memory, then the bells of the host's I/O thread and JavaScript
+    /// thread, then those of the worker's.
+    pub const INHERITED: usize = 5;
 
     /// Makes the memory and the bells. `capacity`: bytes of each ring, a power of two up to [`MAX_CAPACITY`].
     ///
@@ -214,9 +207,8 @@ impl RingPair {
                 .store(NO_CPU, std::sync::atomic::Ordering::Relaxed);
         }
         let bells = Bells {
-            host_io: Bell::new()?,
-            host_caller: Bell::new()?,
-            worker_io: Bell::new()?,
+            host: SideBells::new()?,
+            worker: SideBells::new()?,
         };
         Ok(Self {
             cells: Arc::new(cells),
@@ -231,9 +223,10 @@ impl RingPair {
     pub fn inherit(&self) -> io::Result<Vec<InheritedEnd>> {
         Ok(vec![
             self.cells.inherit()?,
-            self.bells.host_io.inherit()?,
-            self.bells.host_caller.inherit()?,
-            self.bells.worker_io.inherit()?,
+            self.bells.host.io.inherit()?,
+            self.bells.host.js.inherit()?,
+            self.bells.worker.io.inherit()?,
+            self.bells.worker.js.inherit()?,
         ])
     }
 
@@ -300,12 +293,11 @@ impl RingChannel {
     /// # Errors
     /// `InvalidData` when they are not what a host hands down, and what the system says otherwise.
     pub fn open_inherited(numbers: [u64; RingPair::INHERITED]) -> io::Result<Self> {
-        let [memory, host_io, host_caller, worker_io] = numbers;
+        let [memory, host_io, host_js, worker_io, worker_js] = numbers;
         let cells = Cells::open_inherited(memory)?;
         let bells = Bells {
-            host_io: Bell::open_inherited(host_io)?,
-            host_caller: Bell::open_inherited(host_caller)?,
-            worker_io: Bell::open_inherited(worker_io)?,
+            host: SideBells::open_inherited([host_io, host_js])?,
+            worker: SideBells::open_inherited([worker_io, worker_js])?,
         };
         Ok(Self::new(Arc::new(cells), Arc::new(bells), Side::Worker))
     }
@@ -338,22 +330,19 @@ impl RingChannel {
     /// with the reactor; when it fires: clear it, pump, and sleep again.
     #[must_use]
     pub fn io_bell(&self) -> &Bell {
-        self.bells.io(self.side)
+        &self.bells.of(self.side).io
     }
 
-    /// Rung when this side slept as [`Sleeper::Caller`] and bytes came. The worker's is its I/O thread's.
+    /// Rung when this side slept as [`Sleeper::JavaScript`] and bytes came.
     #[must_use]
-    pub fn caller_bell(&self) -> &Bell {
-        self.bells.caller(self.side)
+    pub fn js_bell(&self) -> &Bell {
+        &self.bells.of(self.side).js
     }
 
-    /// The caller bell, for whoever sleeps on it without this channel at hand.
+    /// The same, for whoever sleeps on it without this channel at hand.
     #[must_use]
-    pub fn shared_caller_bell(&self) -> Arc<dyn super::CallerBell> {
-        Arc::new(CallerBellOf {
-            bells: Arc::clone(&self.bells),
-            side: self.side,
-        })
+    pub fn shared_js_bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bells.of(self.side).js)
     }
 
     /// How many calls the worker says it has begun; see [`RingChannel::set_begun`]. The value is the worker's: check it.
@@ -411,19 +400,19 @@ impl RingChannel {
 
     /// Rings for whom `before`, the outgoing ring's `published` until now, names as asleep.
     fn wake_sleeper(&self, before: u64) {
-        let peer = self.side.other();
-        if before & CALLER_SLEEPS != 0 {
-            self.bells.caller(peer).ring();
+        let bells = self.bells.of(self.side.other());
+        if before & JS_SLEEPS != 0 {
+            bells.js.ring();
         }
         if before & IO_THREAD_SLEEPS != 0 {
-            self.bells.io(peer).ring();
+            bells.io.ring();
         }
     }
 
     /// Rings if `before`, the incoming ring's `consumed` until now, says that its producer waits for space.
     fn wake_writer(&self, before: u64) {
         if before & WAITS_FOR_SPACE != 0 {
-            self.bells.io(self.side.other()).ring();
+            self.bells.of(self.side.other()).io.ring();
         }
     }
 
@@ -578,7 +567,7 @@ impl Channel for RingChannel {
         self.watch();
         let who = match who {
             Sleeper::IoThread => IO_THREAD_SLEEPS,
-            Sleeper::Caller => CALLER_SLEEPS,
+            Sleeper::JavaScript => JS_SLEEPS,
         };
         let published = self
             .cells

@@ -56,11 +56,17 @@ impl SpinWindow {
         }
     }
 
+    /// Whether there will be a window before the next sleep.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.longest.is_zero()
+            && (self.average <= self.longest || self.shut_for >= self.probe_after)
+    }
+
     /// How long to watch before the next sleep. Zero: sleep at once. To be followed by [`SpinWindow::record`] when what
     /// was waited for has come.
     pub fn window_for_next(&mut self) -> Duration {
-        self.offered = !self.longest.is_zero()
-            && (self.average <= self.longest || self.shut_for >= self.probe_after);
+        self.offered = self.is_open();
         if self.offered {
             self.longest
         } else {

@@ -77,11 +77,11 @@ impl State {
         }
     }
 
-    /// JavaScript has been given answers and may now be busy with them for long, while calls wait in the queues: the I/O
+    /// JavaScript takes in what comes, but may be busy with something else for long, while calls wait in the queues: the I/O
     /// thread looks after them in a while.
-    pub(super) fn note_take_over(&mut self) {
+    pub(crate) fn note_take_over(&mut self) {
         if !self.take_over_set
-            && self.watching
+            && self.relies_on_js()
             && self.pools.values().any(|pool| !pool.queue.is_empty())
         {
             self.take_over_set = true;
@@ -89,16 +89,20 @@ impl State {
         }
     }
 
+    /// Whether nobody but JavaScript takes in what comes.
+    fn relies_on_js(&self) -> bool {
+        self.watching || (self.loop_hears_bells && !self.relieved && !self.caller_sleeps)
+    }
+
     pub(super) fn take_over(&mut self, now: Instant) {
         self.take_over_set = false;
-        if !self.watching {
-            return;
-        }
-        if now.saturating_duration_since(self.last_drain) >= TAKE_OVER_AFTER {
-            self.go_to_sleep();
-        } else if self.calls.in_flight() > 0 {
-            self.take_over_set = true;
-            self.add_timer(now + TAKE_OVER_AFTER, Timer::TakeOver);
+        // A sleeper that was rung for what is there and does not come is busy with something else.
+        let waits = self.watching || self.workers_have_bytes();
+        let since = now.saturating_duration_since(self.last_look);
+        if self.relies_on_js() && waits && since >= TAKE_OVER_AFTER {
+            self.relieve();
+        } else {
+            self.note_take_over();
         }
     }
 

@@ -7,6 +7,7 @@ use crate::channel::spin::{SpinWindow, Watch};
 use crate::inbox::{EntryKind, LargeBody, Outlet};
 use crate::platform::{self, Bell};
 use crate::port::Port;
+use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
@@ -52,7 +53,7 @@ impl Environment {
     pub fn drain(&self, table: &mut [u32], incoming: &mut [u8], watching: Watching) -> Drained {
         let mut state = self.shared.lock();
         state.begin_to_watch();
-        state.last_drain = Instant::now();
+        state.last_look = Instant::now();
         state.pump_data();
         let mut drained = state.hand_out(table, incoming);
         if drained.count == 0 && watching != Watching::Look {
@@ -67,6 +68,8 @@ impl Environment {
             drained = state.hand_out(table, incoming);
             // What was taken in while falling asleep has to be handed out awake.
             state.asleep = !found && drained.count == 0;
+        } else if drained.count > 0 && !drained.more && watching != Watching::Look {
+            state.doze();
         }
         drained.asleep = state.asleep;
         drained.in_flight = state.calls.in_flight();
@@ -83,8 +86,7 @@ impl Environment {
         mut state: MutexGuard<'a, State>,
         found: impl Fn(&State) -> bool,
     ) -> (MutexGuard<'a, State>, bool) {
-        let expects = state.calls.in_flight() > 0 || state.uplink.is_some();
-        if !expects || !state.peers_on_other_cpus() {
+        if !state.expects_something() || !state.peers_on_other_cpus() {
             state.waiting_since = None;
             return (state, false);
         }
@@ -123,7 +125,7 @@ impl Environment {
             if !state.caller_inbox.is_empty() {
                 state.hand_out_to_caller(table, incoming);
                 // With nothing in flight there is nothing to sleep for: the next call finds the channels watched.
-                if state.calls.in_flight() > 0 || state.uplink.is_some() {
+                if state.expects_something() {
                     state.go_to_sleep();
                 }
                 state.asleep = true;
@@ -134,7 +136,9 @@ impl Environment {
                 self.shared.unlock(state);
                 return WaitOutcome::Gone;
             }
-            if !state.sleep_channels(Sleeper::Caller) || !state.caller_inbox.is_empty() {
+            if !state.sleep_channels(Sleeper::JavaScript, Sleeper::IoThread)
+                || !state.caller_inbox.is_empty()
+            {
                 // The I/O thread gets its turn, whatever the channels say.
                 self.shared.unlock(state);
                 state = self.shared.lock();
@@ -143,14 +147,10 @@ impl Environment {
             }
             state.watching = false;
             state.caller_sleeps = true;
-            let bells = state.caller_bells();
             self.shared.unlock(state);
-            let mut all: Vec<&Bell> = bells.iter().map(|bells| bells.caller_bell()).collect();
-            all.push(&self.shared.caller);
-            platform::wait_any(&all, self.looks_up.then_some(CALLER_LOOKS_UP));
-            for bell in all {
-                bell.clear();
-            }
+            self.shared
+                .bells
+                .wait(self.looks_up.then_some(CALLER_LOOKS_UP));
             state = self.shared.lock();
             state.caller_sleeps = false;
             state.begin_to_watch();
@@ -182,6 +182,22 @@ impl Environment {
     #[must_use]
     pub fn take_large_to_copy(&self, token: u32) -> Option<LargeBody> {
         self.shared.lock().large.take(token)
+    }
+
+    /// The descriptor that an event loop can watch instead of being woken: readable when a bell has rung for JavaScript.
+    #[must_use]
+    pub fn bells_descriptor(&self) -> Option<i32> {
+        self.shared.bells.descriptor()
+    }
+
+    /// From now on JavaScript's event loop watches that descriptor; or no longer.
+    pub fn loop_hears_bells(&self, hears: bool) {
+        self.shared.with(|state| state.loop_hears_bells = hears);
+    }
+
+    /// The event loop was woken by that descriptor: it is silent until the next ring.
+    pub fn clear_bells(&self) {
+        self.shared.bells.clear();
     }
 
     /// Sends what was kept back.
@@ -253,9 +269,60 @@ impl State {
         }
     }
 
-    /// The I/O thread is on duty from now on. Whether JavaScript is to be woken is for the caller to say.
+    /// JavaScript sleeps from now on, in its event loop or because a blocking call has ended that took in what came. Whether
+    /// it is to be woken is for the caller to say.
     pub fn go_to_sleep(&mut self) {
         self.watching = false;
+        self.relieved = false;
+        self.fall_asleep();
+        self.note_take_over();
+    }
+
+    /// Whether anything could come at all.
+    pub(super) fn expects_something(&self) -> bool {
+        self.calls.in_flight() > 0 || self.uplink.is_some()
+    }
+
+    /// Sleeps at once, with what was just handed out in hand, where nobody would watch for what follows: it saves a look that
+    /// finds nothing.
+    fn doze(&mut self) {
+        if self.has_something() || self.waits_asleep() != Some(true) {
+            return;
+        }
+        self.go_to_sleep();
+        // What was taken in while falling asleep is handed out awake.
+        self.asleep = !self.has_something();
+    }
+
+    /// Whether what is expected next will be waited for asleep, because watching for it is not worth it; `None` where nothing
+    /// is expected. Counts as the beginning of that wait.
+    fn waits_asleep(&mut self) -> Option<bool> {
+        if !self.expects_something() {
+            return None;
+        }
+        let elsewhere = self.peers_on_other_cpus();
+        if elsewhere && self.window.is_open() {
+            return Some(false);
+        }
+        if !elsewhere {
+            self.waiting_since = None;
+        } else if self.waiting_since.is_none() {
+            self.window.window_for_next();
+            self.waiting_since = Some(Instant::now());
+        }
+        Some(true)
+    }
+
+    /// Whether JavaScript, which has just made a call, need not look for its answer: it sleeps and will be woken.
+    pub(crate) fn wakes_for_answer(&mut self) -> bool {
+        // After a blocking call nobody need have told the channels to ring.
+        self.asleep && !self.watching && self.waits_asleep() == Some(true)
+    }
+
+    /// The I/O thread takes in from now on what comes, since JavaScript does not.
+    pub(super) fn relieve(&mut self) {
+        self.watching = false;
+        self.relieved = true;
         self.fall_asleep();
     }
 
@@ -263,51 +330,60 @@ impl State {
     /// for the I/O thread's next one.
     pub(super) fn fall_asleep(&mut self) {
         let who = self.sleeper();
-        self.left_over = !(0..ROUNDS_PER_TURN).any(|_| self.sleep_channels(who));
+        self.left_over = !(0..ROUNDS_PER_TURN).any(|_| self.sleep_channels(who, who));
         if self.left_over {
             self.notify_io();
         }
     }
 
     /// A channel has been made. Whoever sleeps now went to sleep without it.
-    pub fn attend(&mut self, port: &mut Port) {
+    ///
+    /// # Errors
+    /// What the system says when a bell can't be added to those that JavaScript hears.
+    pub fn attend(&mut self, port: &mut Port) -> io::Result<Option<Arc<Bell>>> {
+        let bell = port.channel().js_bell();
+        if let Some(bell) = &bell {
+            self.bells.add(bell)?;
+        }
         if !self.watching {
             // It is new: nothing can have come.
-            port.channel().sleep(Sleeper::IoThread);
-            self.caller_must_look = self.caller_sleeps;
+            let who = self.sleeper();
+            port.channel().sleep(who);
         }
+        Ok(bell)
     }
 
     /// Who sleeps while nobody watches.
     pub(super) fn sleeper(&self) -> Sleeper {
-        if self.caller_sleeps {
-            Sleeper::Caller
+        if self.caller_sleeps || (self.loop_hears_bells && !self.relieved) {
+            Sleeper::JavaScript
         } else {
             Sleeper::IoThread
         }
     }
 
-    /// Tells every channel that `who` sleeps; `false` when one had bytes, which have been taken in.
-    pub(super) fn sleep_channels(&mut self, who: Sleeper) -> bool {
+    /// Tells the channels to the workers that `workers` sleeps, and the one to the host that `uplink` does; `false`
+    /// when one had bytes, which have been taken in.
+    pub(super) fn sleep_channels(&mut self, workers: Sleeper, uplink: Sleeper) -> bool {
         let mut quiet = true;
         for slot in 0..self.workers.len() {
             let data = self.workers[slot]
                 .as_mut()
                 .and_then(|worker| worker.data.as_mut());
-            if data.is_some_and(|port| !port.channel().sleep(who)) {
+            if data.is_some_and(|port| !port.channel().sleep(workers)) {
                 quiet = false;
                 self.pump_worker(slot);
             }
         }
         let data = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut());
-        if data.is_some_and(|port| !port.channel().sleep(Sleeper::IoThread)) {
+        if data.is_some_and(|port| !port.channel().sleep(uplink)) {
             quiet = false;
             self.pump_uplink_data();
         }
         quiet
     }
 
-    pub(super) fn may_have_bytes(&mut self) -> bool {
+    pub(super) fn workers_have_bytes(&mut self) -> bool {
         let workers = self
             .workers
             .iter_mut()
@@ -315,6 +391,10 @@ impl State {
             .filter(|worker| worker.window.in_flight() > 0);
         let mut ports = workers.filter_map(|worker| worker.data.as_mut());
         ports.any(|port| port.channel().may_have_bytes())
+    }
+
+    pub(super) fn may_have_bytes(&mut self) -> bool {
+        self.workers_have_bytes()
             || self
                 .uplink
                 .as_mut()
@@ -336,14 +416,6 @@ impl State {
                 .as_mut()
                 .and_then(|uplink| uplink.data.as_mut())
                 .is_some_and(|port| port.channel().peer_on_other_cpu())
-    }
-
-    pub(super) fn caller_bells(&self) -> Vec<Arc<dyn crate::channel::CallerBell>> {
-        self.workers
-            .iter()
-            .flatten()
-            .filter_map(|worker| worker.caller_bell.clone())
-            .collect()
     }
 
     /// Takes in what the data channels hold.

@@ -107,6 +107,9 @@ impl State {
         let Some(mut worker) = self.workers[slot].take() else {
             return;
         };
+        if let Some(bell) = &worker.js_bell {
+            self.bells.remove(bell);
+        }
         worker.life.step(LifeEvent::Gone);
         if let Some(child) = &worker.child {
             self.reactor.unwatch_exit(child);

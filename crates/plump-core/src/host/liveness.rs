@@ -36,6 +36,8 @@ impl State {
         };
         // A pong that lies in the pipe counts, also when this process was itself stopped for a while.
         self.pump_worker_control(slot);
+        // One that has overwritten the words by which it would ring, and then rings no more, is found out here.
+        self.pump_worker(slot);
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };

@@ -79,6 +79,7 @@ impl State {
             pool.queue.sweep(&self.calls);
         }
         self.fill_pool(request.pool);
+        self.note_take_over();
         Ok(slot_of(id))
     }
 

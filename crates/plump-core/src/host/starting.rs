@@ -91,8 +91,7 @@ impl State {
         let serial = self.next_serial;
         self.next_serial += 1;
         let mut data = made.data;
-        self.attend(&mut data);
-        let caller_bell = data.channel().caller_bell();
+        let js_bell = self.attend(&mut data)?;
         let channel = data.channel().kind();
         self.workers[slot] = Some(Box::new(Worker {
             serial,
@@ -103,7 +102,7 @@ impl State {
             pid: None,
             control: Some(Box::new(control)),
             data: Some(Box::new(data)),
-            caller_bell,
+            js_bell,
             channel,
             stderr: None,
             mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),

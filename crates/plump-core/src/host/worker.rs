@@ -1,12 +1,12 @@
 //! One worker process, as its host sees it.
 
 use crate::bus::Mailbox;
-use crate::channel::{CallerBell, ChannelKind};
+use crate::channel::ChannelKind;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::MAX_BODY_BYTES;
 use crate::limits::CHANNEL_BACKLOG_BYTES;
-use crate::platform::{self, Child, ExitStatus, InheritedEnd};
+use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
 use crate::router::Window;
@@ -29,7 +29,8 @@ pub(crate) struct Worker {
     pub(super) pid: Option<u32>,
     pub(super) control: Option<Box<Port>>,
     pub data: Option<Box<Port>>,
-    pub caller_bell: Option<Arc<dyn CallerBell>>,
+    /// Rung by it for this process's JavaScript; among those that are heard as long as the worker is here.
+    pub js_bell: Option<Arc<Bell>>,
     pub(super) channel: ChannelKind,
     pub(super) stderr: Option<Arc<Tap>>,
     pub mailbox: Arc<Mailbox>,

@@ -17,6 +17,8 @@
 //! - [`on_spawner_thread`], [`adopt_parent`], [`ignore_interrupt`], [`exit_now`]: the life of a worker.
 //! - [`current_cpu`], [`available_cpus`], [`online_cpus`], [`resident_bytes`], [`cpu_time`], [`parent_id`]: what can be measured.
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod bell_list;
 mod exit_status;
 mod interest;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -37,8 +39,12 @@ use macos as system;
 #[cfg(windows)]
 use windows as system;
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub use bell_list::BellSet;
 pub use exit_status::ExitStatus;
 pub use interest::{Event, Interest};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub use linux::BellSet;
 pub use spawn_request::SpawnRequest;
 pub use spawner_thread::on_spawner_thread;
 

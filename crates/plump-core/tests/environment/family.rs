@@ -392,7 +392,8 @@ impl Host {
             timeout_ms,
             blocking,
         };
-        self.core().submit(request, &[payload])
+        let (slot, _) = self.core().submit(request, &[payload])?;
+        Ok(slot)
     }
 
     pub fn call(&mut self, pool: u32, command: &str, payload: impl AsRef<[u8]>) -> Ticket {

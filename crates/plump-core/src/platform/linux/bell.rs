@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use crate::platform::unix::{
@@ -99,4 +99,16 @@ impl Bell {
 #[allow(clippy::must_use_candidate)] // who looks at everything anyway needs no answer
 pub fn wait_any(bells: &[&Bell], timeout: Option<Duration>) -> bool {
     poll_readable_any(bells.iter().map(|bell| bell.descriptor()), timeout)
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.counter.as_fd()
+    }
+}
+
+impl AsRawFd for Bell {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor()
+    }
 }

@@ -1,6 +1,7 @@
 //! What Linux has of its own.
 
 mod bell;
+mod bell_set;
 mod close_from;
 mod exit_watch;
 mod measure;
@@ -12,6 +13,7 @@ mod quiet_writes;
 
 pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
+pub use bell_set::BellSet;
 pub use measure::{available_cpus, cpu_time, current_cpu, resident_bytes};
 pub use parent::adopt_parent;
 
