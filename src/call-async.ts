@@ -1,10 +1,9 @@
-import { send } from './call.js'
 import type { Pool } from './pool.js'
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
-let resolve: (value: unknown) => void
-const executor = (given: (value: unknown) => void): void => {
-  resolve = given
+let given: (value: unknown) => void
+const executor = (resolve: (value: unknown) => void): void => {
+  given = resolve
 }
 
 /** Makes a call whose answer settles the promise. Never throws: what is wrong at once rejects it too. */
@@ -14,13 +13,14 @@ export function callAsync(
   args: readonly unknown[],
   timeoutMs: number,
 ): Promise<unknown> {
-  let slot: number
+  const promise = new Promise<unknown>(executor)
+  const resolve = given
   try {
-    slot = send(pool, name, args, timeoutMs, 0)
+    const command = pool.numberOf(name)
+    pool.used()
+    pool.exchange.post(pool, command, name, args, timeoutMs, resolve)
   } catch (error) {
     return Promise.reject(error)
   }
-  const promise = new Promise<unknown>(executor)
-  pool.exchange.expect(slot, pool, name, resolve)
   return promise
 }

@@ -1,4 +1,3 @@
-import { send } from './call.js'
 import type { Pool } from './pool.js'
 import { addCallerStack } from './rejected.js'
 
@@ -9,9 +8,10 @@ export function callSync(
   args: readonly unknown[],
   timeoutMs: number,
 ): unknown {
-  const slot = send(pool, name, args, timeoutMs, 1)
+  const command = pool.numberOf(name)
+  pool.used()
   try {
-    return pool.exchange.wait(slot, pool, name)
+    return pool.exchange.call(pool, command, name, args, timeoutMs)
   } catch (error) {
     // A failure made here has the caller's stack already; what the worker threw has only the worker's.
     if (error instanceof Error) addCallerStack(error)

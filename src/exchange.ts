@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import { performance } from 'node:perf_hooks'
 import { isMainThread } from 'node:worker_threads'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
@@ -13,7 +14,9 @@ import { decodeThrown } from './codec/thrown.js'
 import type { PayloadRoot } from './codec/limits.js'
 import { readFailure, type FailureEntry, statusError } from './failure.js'
 import {
+  ANSWER,
   type Binding,
+  CALL,
   ENTRY,
   type Failure,
   KIND,
@@ -27,9 +30,13 @@ import { rejected } from './rejected.js'
 
 /** Whose calls they are: one started instance. */
 export interface CallOwner {
+  /** Id of its pool. */
+  readonly id: number
   readonly codec: PayloadCodec
   /** Calls that wait for an answer and hold the event loop. Kept by the exchange. */
   inFlight: number
+  /** While more calls than that wait for an answer its workers have enough to do: small ones may wait for each other. */
+  readonly enough: number
   /** Longest time to watch for an answer, microseconds. */
   readonly spinUs: number
   /** Whether the event loop must go on for it. */
@@ -72,10 +79,11 @@ export interface CallTaker {
   shutdown(): void
 }
 
+/** A call that waits for its outcome. Used again and again, under the same token. */
 interface PendingCall {
-  readonly owner: CallOwner
-  readonly command: string
-  readonly resolve: (value: unknown) => void
+  owner: CallOwner
+  command: string
+  resolve: (value: unknown) => void
 }
 
 const INCOMING_BYTES = 256 * 1024
@@ -83,6 +91,14 @@ const INCOMING_BYTES = 256 * 1024
 const SLEEP = 0xffffffff
 /** How long a chain of microtasks keeps timers and I/O waiting. */
 const CHAIN_MS = 1
+/**
+ * So many small calls are sent together while the workers have enough to do, and so many small answers. Each alone costs a
+ * native call, a lock and a fetch of the ring's words; all of a microtask together would let both sides wait for each other.
+ */
+const CALLS_AT_ONCE = 8
+const ANSWERS_AT_ONCE = 16
+/** What is larger is sent at once, bytes. */
+const SMALL_BYTES = 4 * 1024
 
 const ASLEEP = 0
 const QUEUED = 1
@@ -102,6 +118,11 @@ function watchesBells(): boolean {
   return versions['uv'] !== undefined && env['PLUMP_IPC_WAKE'] !== 'threadsafe'
 }
 
+function empty(out: Outgoing): void {
+  out.reset()
+  out.shrink()
+}
+
 export class Exchange {
   readonly binding: Binding
   /** Calls of this environment that wait for an answer. */
@@ -113,7 +134,13 @@ export class Exchange {
   #attached: Outgoing | undefined
   readonly #owners: (CallOwner | undefined)[] = []
   readonly #takers = new Map<number, EventTaker>()
-  readonly #pending: (PendingCall | undefined)[] = []
+  readonly #pending: PendingCall[] = []
+  /** Tokens of `#pending` that nobody uses. */
+  readonly #freeTokens: number[] = []
+  /** Calls and answers that are written down and not sent; the payloads of all of them are in the first buffer. */
+  #calls = 0
+  #answers = 0
+  #flushQueued = false
   #worker: CallTaker | undefined
 
   #state: ChainState = ASLEEP
@@ -121,7 +148,6 @@ export class Exchange {
   #fromLoop = false
   #sent = false
   #held = false
-  #keptBack = false
   #watchUs = 0
   /** Entries of the batch that is being taken in, and which one is next. */
   #batch = 0
@@ -178,7 +204,7 @@ export class Exchange {
 
   // --- sending ------------------------------------------------------------------------------------------------
 
-  /** Bytes of `value`; what is returned must be sent before anything else is encoded. */
+  /** Bytes of `value`, from `start` on; what is returned must be sent or written down before anything else is encoded. */
   encode(codec: PayloadCodec, value: unknown, root: PayloadRoot): Outgoing {
     const out = this.outgoing()
     // The user's code in a getter or codec may send something of its own in the middle of this.
@@ -191,53 +217,84 @@ export class Exchange {
     return out
   }
 
-  /** An empty buffer that no encoder is writing into: a getter of a value can get here while that value is encoded. */
+  /** A buffer that no encoder is writing into: a getter of a value can get here while that value is encoded. */
   outgoing(): Outgoing {
-    let out = this.#outgoing[0]!
+    const first = this.#outgoing[0]!
+    if (!first.busy) {
+      // What was written down is still in there.
+      if (this.#calls === 0 && this.#answers === 0) empty(first)
+      first.start = first.position
+      return first
+    }
+    let out = first
     for (let i = 1; out.busy; i++) out = this.#outgoing[i] ?? this.#newOutgoing()
-    out.reset()
+    empty(out)
     return out
   }
 
-  /** Makes a call and returns its slot. */
-  submit(pool: number, command: number, out: Outgoing, timeoutMs: number, blocking: 0 | 1): number {
-    const words = this.#words
-    words[WORD.pool] = pool
-    words[WORD.command] = command
-    words[WORD.timeoutMs] = timeoutMs
-    words[WORD.blocking] = blocking
-    this.attach(out)
-    words[WORD.length] = out.position
-    if (out.segments.length === 0) this.binding.submit()
-    else this.binding.submitWith(out.segments)
-    this.#sentFrom(out)
-    const status = words[WORD.status]!
-    if (status !== 0) throw statusError(status)
-    return words[WORD.slot]!
-  }
-
-  /** Hands the answer of the call in `slot` to `resolve`. */
-  expect(slot: number, owner: CallOwner, command: string, resolve: (value: unknown) => void): void {
-    this.#pending[slot] = { owner, command, resolve }
+  /**
+   * Makes a call whose outcome `resolve` gets. It is sent now, or, where its workers have enough to do, with others that
+   * are made before the next microtask.
+   *
+   * @throws PlumpSerializationError
+   */
+  post(
+    owner: CallOwner,
+    command: number,
+    name: string,
+    args: readonly unknown[],
+    timeoutMs: number,
+    resolve: (value: unknown) => void,
+  ): void {
+    const out = this.encode(owner.codec, args, 'args')
+    const mayWait =
+      owner.inFlight > owner.enough &&
+      out === this.#outgoing[0] &&
+      out.segments.length === 0 &&
+      out.position - out.start <= SMALL_BYTES
+    if (!mayWait) this.#submitCalls()
+    let token = this.#freeTokens.pop()
+    if (token === undefined) {
+      token = this.#pending.length
+      this.#pending.push({ owner, command: name, resolve })
+    } else {
+      const call = this.#pending[token]!
+      call.owner = owner
+      call.command = name
+      call.resolve = resolve
+    }
     owner.inFlight++
     this.inFlight++
-    if (this.#words[WORD.asleep] === 1) {
-      // Nobody would watch for the answer: it wakes the event loop.
-      if (this.#state === ASLEEP) this.#hold()
-    } else if (this.#state === ASLEEP) {
-      this.#beginChain()
-    } else {
-      this.#sent = true
-    }
+    this.#writeCall(owner, command, token, out, timeoutMs, 0)
+    if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
+    else this.#submitSoon()
   }
 
-  /** Blocks until the call in `slot` has settled; returns its result or throws what it failed with. */
-  wait(slot: number, owner: CallOwner, command: string): unknown {
+  /** Makes a call and blocks until it has settled; returns its result or throws what it failed with. */
+  call(
+    owner: CallOwner,
+    command: number,
+    name: string,
+    args: readonly unknown[],
+    timeoutMs: number,
+  ): unknown {
+    const out = this.encode(owner.codec, args, 'args')
+    this.flush()
+    this.#writeCall(owner, command, NO_TOKEN, out, timeoutMs, 1)
+    this.#sendCalls(out)
+    const words = this.#words
+    const status = words[WORD.calls + CALL.status]!
+    if (status !== 0) throw statusError(status)
+    return this.#wait(words[WORD.calls + CALL.low]!, words[WORD.calls + CALL.high]!, owner, name)
+  }
+
+  #wait(low: number, high: number, owner: CallOwner, command: string): unknown {
     const kept = this.#keepBatch()
     try {
       const words = this.#words
       for (;;) {
-        words[WORD.slot] = slot
+        words[WORD.callLow] = low
+        words[WORD.callHigh] = high
         this.binding.wait()
         const status = words[WORD.status]!
         if (status === 0) break
@@ -258,7 +315,7 @@ export class Exchange {
     }
   }
 
-  /** Answers a call of the host. With `hold` the bytes may wait for the next answer or look. */
+  /** Answers a call of the host. With `hold` the answer may wait for the next one or the next look. */
   answer(
     low: number,
     high: number,
@@ -266,44 +323,137 @@ export class Exchange {
     runUs: number,
     out: Outgoing,
     hold: boolean,
-    begun: number,
-  ): number {
+  ): void {
+    const small =
+      out === this.#outgoing[0] &&
+      out.segments.length === 0 &&
+      out.position - out.start <= SMALL_BYTES
+    if (!small) this.flushAnswers()
     const words = this.#words
-    words[WORD.callLow] = low
-    words[WORD.callHigh] = high
-    words[WORD.answerKind] = kind
-    words[WORD.runUs] = runUs
-    words[WORD.hold] = hold ? 1 : 0
-    words[WORD.begun] = begun
+    const at = WORD.answers + this.#answers++ * ANSWER.words
+    words[at + ANSWER.low] = low
+    words[at + ANSWER.high] = high
+    words[at + ANSWER.kind] = kind
+    words[at + ANSWER.runUs] = runUs
+    words[at + ANSWER.offset] = out.start
+    words[at + ANSWER.length] = out.position - out.start
+    if (!hold || !small || this.#answers === ANSWERS_AT_ONCE) this.flushAnswers(out)
+  }
+
+  /** Sends what was written down. */
+  flush(): void {
+    this.#submitCalls()
+    this.flushAnswers()
+  }
+
+  /** Sends the answers that were held back for those that follow; `out` has their payloads. */
+  flushAnswers(out: Outgoing = this.#outgoing[0]!): void {
+    if (this.#answers === 0) return
     this.attach(out)
-    words[WORD.length] = out.position
-    if (out.segments.length === 0) this.binding.answer()
-    else this.binding.answerWith(out.segments)
-    this.#sentFrom(out)
-    this.#keptBack = hold
-    return words[WORD.status]!
+    this.#words[WORD.records] = this.#answers
+    this.#answers = 0
+    if (out.segments.length === 0) {
+      this.binding.answer()
+    } else {
+      this.binding.answerWith(out.segments)
+      out.dropSegments()
+    }
   }
 
-  /** Sends answers that were kept back for those that follow. */
-  flushHeld(): void {
-    if (!this.#keptBack) return
-    this.#keptBack = false
-    this.binding.flush()
-  }
-
-  /** Whether a look follows before the event loop goes on, which sends what `hold` kept back. */
+  /** Whether a look follows before the event loop goes on, which sends what was held back. */
   get looksSoon(): boolean {
     return this.#state === LOOKING || (this.#state === QUEUED && !this.#fromLoop)
+  }
+
+  #writeCall(
+    owner: CallOwner,
+    command: number,
+    token: number,
+    out: Outgoing,
+    timeoutMs: number,
+    blocking: 0 | 1,
+  ): void {
+    const words = this.#words
+    const at = WORD.calls + this.#calls++ * CALL.words
+    words[at + CALL.pool] = owner.id
+    words[at + CALL.command] = command
+    words[at + CALL.token] = token
+    words[at + CALL.offset] = out.start
+    words[at + CALL.length] = out.position - out.start
+    words[at + CALL.blocking] = blocking
+    words[at + CALL.timeoutMs] = timeoutMs
+  }
+
+  readonly #flushFromMicrotask = (): void => {
+    this.#flushQueued = false
+    this.#submitCalls()
+  }
+
+  /** Sends the calls that were written down before the event loop goes on. */
+  #submitSoon(): void {
+    if (this.looksSoon || this.#flushQueued) return
+    this.#flushQueued = true
+    void resolved.then(this.#flushFromMicrotask)
+  }
+
+  /** Sends the calls that were written down, if there are any, and sees to it that their answers are looked for. */
+  #submitCalls(out: Outgoing = this.#outgoing[0]!): void {
+    const count = this.#calls
+    if (count === 0) return
+    this.#sendCalls(out)
+    const words = this.#words
+    for (let i = 0, at = WORD.calls + CALL.status; i < count; i++, at += CALL.words)
+      if (words[at] !== 0) this.#refused(at - CALL.status)
+    if (words[WORD.asleep] === 1) {
+      // Nobody would watch for the answers: they wake the event loop.
+      if (this.#state === ASLEEP) this.#hold()
+    } else if (this.#state === ASLEEP) {
+      this.#beginChain()
+    } else {
+      this.#sent = true
+    }
+  }
+
+  #sendCalls(out: Outgoing): void {
+    this.attach(out)
+    this.#words[WORD.records] = this.#calls
+    this.#calls = 0
+    if (out.segments.length === 0) {
+      this.binding.submit()
+    } else {
+      this.binding.submitWith(out.segments)
+      out.dropSegments()
+    }
+  }
+
+  /** A call that was not even made. */
+  #refused(at: number): void {
+    const words = this.#words
+    const { resolve } = this.#takePending(words[at + CALL.token]!)
+    resolve(Promise.reject(statusError(words[at + CALL.status]!)))
+  }
+
+  /** The call of a token, which is free again: use what is returned at once. */
+  #takePending(token: number): PendingCall {
+    const call = this.#pending[token]!
+    this.#freeTokens.push(token)
+    this.inFlight--
+    call.owner.inFlight--
+    return call
   }
 
   publish(queue: number, out: Outgoing): void {
     const words = this.#words
     words[WORD.queue] = queue
     this.attach(out)
-    words[WORD.length] = out.position
-    if (out.segments.length === 0) this.binding.publish()
-    else this.binding.publishWith(out.segments)
-    this.#sentFrom(out)
+    words[WORD.offset] = out.start
+    words[WORD.length] = out.position - out.start
+    if (out.segments.length === 0) {
+      this.binding.publish()
+    } else {
+      this.binding.publishWith(out.segments)
+      out.dropSegments()
+    }
     const status = words[WORD.status]!
     if (status !== 0) throw statusError(status)
   }
@@ -372,18 +522,18 @@ export class Exchange {
   readonly #look = (): void => {
     const words = this.#words
     this.#state = LOOKING
+    this.flush()
     this.#sent = false
     const worker = this.#worker
     const expects = worker !== undefined || this.inFlight > 0
     words[WORD.watchUs] = expects && this.#watchUs > 0 ? this.#watchUs : SLEEP
     if (worker !== undefined) words[WORD.begun] = worker.begun
-    this.#keptBack = false
     this.binding.drain()
     const asleep = words[WORD.asleep] === 1
     const count = words[WORD.count]!
     if (count > 0) this.#takeIn(count)
     // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
-    if (asleep && !this.#sent) {
+    if (asleep && !this.#sent && this.#calls === 0 && this.#answers === 0) {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       this.#hold()
@@ -436,25 +586,21 @@ export class Exchange {
 
   #settle(at: number): void {
     const words = this.#words
-    const slot = words[at + ENTRY.id]!
-    const call = this.#pending[slot]
-    if (call === undefined) return
-    this.#pending[slot] = undefined
-    this.inFlight--
-    call.owner.inFlight--
+    // Taken apart at once: a decoder can run the user's code, which makes calls of its own.
+    const { owner, command, resolve } = this.#takePending(words[at + ENTRY.id]!)
     try {
       switch (words[at + ENTRY.kind]) {
         case KIND.result:
-          call.resolve(this.#decode(call.owner.codec, at))
+          resolve(this.#decode(owner.codec, at))
           break
         case KIND.thrown:
-          call.resolve(rejected(this.#decodeThrown(call.owner.codec, at)))
+          resolve(rejected(this.#decodeThrown(owner.codec, at)))
           break
         default:
-          call.resolve(rejected(call.owner.failure(this.#readFailure(at), call.command)))
+          resolve(rejected(owner.failure(this.#readFailure(at), command)))
       }
     } catch (error) {
-      call.resolve(rejected(error))
+      resolve(rejected(error))
     }
   }
 
@@ -566,14 +712,6 @@ export class Exchange {
     this.binding.attachOutgoing(out.bytes)
   }
 
-  #sentFrom(out: Outgoing): void {
-    if (out.segments.length > 0) out.reset()
-    if (out.bytes.length > KEPT_BYTES) {
-      out.reset()
-      out.shrink()
-    }
-  }
-
   /**
    * User code runs while a batch is taken in: handlers, listeners, codecs. What it blocks for is answered through the
    * same words and bytes, so the rest of the batch is put aside meanwhile. Taking the whole batch out before user code
@@ -639,8 +777,8 @@ interface KeptBatch {
 export const FOREVER = 0xffffffff
 
 const OPEN_BRACE = 0x7b
-/** Above this an outgoing buffer is given back after use. */
-const KEPT_BYTES = 1024 * 1024
+/** The outcome of a call for which its thread blocks is handed out without one. */
+const NO_TOKEN = 0xffffffff
 
 /**
  * Where a thread that is being terminated ends. V8 looks for that when a function is entered; at the end of a short loop

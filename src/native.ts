@@ -11,38 +11,26 @@ import packageRoot from '../package-root.cjs'
 
 /** Indexes into `words` (a `Uint32Array`). Input words are read by Rust during the call that is named, output words are written by it. */
 export const WORD = {
-  /** in `submit`, `wait`: id of the pool. */
-  pool: 0,
-  /** in `submit`: number of the command, from `commandNumber`. */
-  command: 1,
-  /** in `submit`, `answer`, `publish`, …: how many bytes of `outgoing` make the payload. */
-  length: 2,
-  /** in `submit`: milliseconds until the call times out, 0 for never (at most 2^32 - 1). */
-  timeoutMs: 3,
-  /** in `submit`: 1 when `wait` follows: the answer is then handed out by `wait` alone, never by `drain`. */
-  blocking: 4,
-  /** in `wait`: slot of the call; out of `submit`: slot of the call just made. */
-  slot: 5,
+  /** in `publish`, `take`, `poll`: id of the queue, from `busOpen`. */
+  queue: 0,
+  /** in `publish`: how many bytes of `outgoing` make the payload, from WORD.offset on. */
+  length: 1,
+  /** in `take`, `poll`: milliseconds to wait, 0 = only look, 0xffffffff = for ever. */
+  waitMs: 2,
   /** in `drain`: microseconds that Rust may watch for something to come before it goes to sleep; 0 = only look, and stay awake; 0xffffffff = go to sleep at once if there is nothing. */
-  watchUs: 6,
-  /** in `answer`: the call's id, low and high half. */
+  watchUs: 3,
+  /** in `drain`, `tellBegun`: how many calls this worker has begun since it opened its link, modulo 2^32. */
+  begun: 4,
+  /** in `hold`: 1 = the event loop must go on. */
+  alive: 5,
+  /** in `submit`, `answer`: how many records there are, from 1 to MAX_RECORDS; with segments 1. */
+  records: 6,
+  /** in `wait`: the call's id, low and high half. */
   callLow: 7,
   callHigh: 8,
-  /** in `answer`: ANSWER.result, .thrown or .refused. */
-  answerKind: 9,
-  /** in `answer`: microseconds the handler ran; for ANSWER.refused: number of the error kind. */
-  runUs: 10,
-  /** in `answer`, `drain`, `tellBegun`: how many calls this worker has begun since it opened its link, modulo 2^32. */
-  begun: 11,
-  /** in `answer`: 1 = more answers follow at once, the bytes may be kept back until `drain` or `flush` (only pipes do so). */
-  hold: 12,
-  /** in `publish`, `take`, `poll`: id of the queue, from `busOpen`. */
-  queue: 13,
-  /** in `take`, `poll`: milliseconds to wait, 0 = only look, 0xffffffff = for ever. */
-  waitMs: 14,
-  /** in `hold`: 1 = the event loop must go on. */
-  alive: 15,
-  /** out of every hot function: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
+  /** in `publish`: where the payload begins in `outgoing`. */
+  offset: 9,
+  /** out of `wait`, `take`, `poll`, `publish`: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
   count: 17,
@@ -50,24 +38,69 @@ export const WORD = {
   more: 18,
   /**
    * out of `drain`: 1 = Rust has gone to sleep and will call `wake` when something comes, entries or not; 0 = it watches as
-   * long as JavaScript keeps calling `drain`. Out of `submit`: 1 = it sleeps still, and will wake JavaScript for the answer.
+   * long as JavaScript keeps calling `drain`. Out of `submit`: 1 = it sleeps still, and will wake JavaScript for the answers.
    */
   asleep: 19,
   /** out of `drain`: how many calls of this environment are in flight (queued or with a worker). */
   inFlight: 20,
-  /** where the table of entries begins; each entry has ENTRY.words words. */
+  /** where the table of entries begins, 1,000 of ENTRY.words words each. */
   table: 64,
+  /** where the records of calls begin, MAX_RECORDS of CALL.words words each. */
+  calls: 64 + 1000 * 8,
+  /** where the records of answers begin, MAX_RECORDS of ANSWER.words words each. */
+  answers: 64 + 1000 * 8 + 64 * 16,
 } as const
 
-/** How many words `words` has: the fixed ones and a table of 1,000 entries. */
-export const WORDS = 64 + 1000 * 8
+/** How many calls or answers one native call takes at most. */
+export const MAX_RECORDS = 64
+
+/** How many words `words` has. */
+export const WORDS = WORD.answers + MAX_RECORDS * 8
+
+/** Layout of the record of one call. */
+export const CALL = {
+  words: 16,
+  /** Id of the pool. */
+  pool: 0,
+  /** Number of the command, from `commandNumber`. */
+  command: 1,
+  /** JavaScript's own number for it: its outcome is handed out under it. */
+  token: 2,
+  /** Where its payload begins in `outgoing`, and how many bytes it has there; segments follow them. */
+  offset: 3,
+  length: 4,
+  /** 1 when `wait` follows: the answer is then handed out by `wait` alone, never by `drain`. */
+  blocking: 5,
+  /** Milliseconds until it times out, 0 for never (at most 2^32 - 1). */
+  timeoutMs: 6,
+  /** out: 0 = made, or an error kind's number. */
+  status: 13,
+  /** out: its id, low and high half. */
+  low: 14,
+  high: 15,
+} as const
+
+/** Layout of the record of one answer. */
+export const ANSWER = {
+  words: 8,
+  /** The call's id. */
+  low: 0,
+  high: 1,
+  /** One of ANSWERED. */
+  kind: 2,
+  /** Microseconds the handler ran; for ANSWERED.refused: number of the error kind. */
+  runUs: 3,
+  /** Where its payload begins in `outgoing`, and how many bytes it has there; segments follow them. */
+  offset: 4,
+  length: 5,
+} as const
 
 /** Layout of one entry of the table. */
 export const ENTRY = {
   words: 8,
   /** One of KIND. */
   kind: 0,
-  /** settled: the slot. call: low half of the call's id. event: id of the queue. pool: id of the pool. */
+  /** settled: the call's token. call: low half of the call's id. event: id of the queue. pool: id of the pool. */
   id: 1,
   /** Where its bytes begin in `incoming`, or LARGE: get them by `takeLarge(word 7)`. */
   offset: 2,
@@ -106,8 +139,8 @@ export const KIND = {
   shutdown: 8,
 } as const
 
-/** In WORD.answerKind. */
-export const ANSWER = { result: 2, thrown: 3, refused: 6 } as const
+/** In ANSWER.kind. */
+export const ANSWERED = { result: 2, thrown: 3, refused: 6 } as const
 
 /** In WORD.status, beside the numbers of error kinds. */
 export const STATUS = {
@@ -252,21 +285,20 @@ export interface Binding {
   busHasPeers(): boolean
 
   // --- hot path: no arguments, no result, everything through `words` -------------------------------------------
-  /** Makes a call from outgoing[0..length]. Out: status, slot. */
+  /** Makes the calls of the records, in their order. Out: status, low and high of each; WORD.asleep. */
   submit(): void
-  /** The same with large binary parts that follow, each at the next multiple of 8. */
+  /** The same with one record, whose payload goes on with large binary parts, each at the next multiple of 8. */
   submitWith(segments: Uint8Array[]): void
-  /** Blocks until the call in `slot` has settled (count = 1, the entry is the first of the table) or STATUS.again. */
+  /** Blocks until that call has settled (count = 1, the entry is the first of the table) or STATUS.again. */
   wait(): void
   /** Takes in everything there is: fills the table. */
   drain(): void
-  /** Worker: answers a call from outgoing[0..length]. */
+  /** Worker: gives the answers of the records, in their order. */
   answer(): void
+  /** The same with one record, whose payload goes on with large binary parts. */
   answerWith(segments: Uint8Array[]): void
   /** Worker: tells the host how many calls have begun, if that is news. */
   tellBegun(): void
-  /** Sends what WORD.hold kept back. */
-  flush(): void
   /** Keeps the event loop alive, or no longer. */
   hold(): void
   /** Publishes outgoing[0..length] on `queue` to every other process of the family. */

@@ -183,6 +183,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     const pool = this.#pool
     if (pool === undefined) return NOT_STARTED
     if (pool.closed) return { ...NOT_STARTED, state: 'closed' }
+    pool.exchange.flush()
     return JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
   }
 

@@ -22,6 +22,8 @@ import type { Welcome } from './welcome.js'
 /** How many levels of workers that start workers there may be. */
 const MAX_DEPTH = 8
 const DEPTH = 'PLUMP_IPC_DEPTH'
+/** Calls in flight with which a worker has enough to do until a few more have been made. */
+const ENOUGH_PER_WORKER = 8
 
 type Readiness =
   | { readonly is: 'starting' }
@@ -39,6 +41,7 @@ export class Pool implements CallOwner {
   readonly codec: PayloadCodec
   readonly spinUs: number
   inFlight = 0
+  readonly enough: number
   /** Whether its calls keep the event loop alive. */
   refed = true
 
@@ -71,6 +74,9 @@ export class Pool implements CallOwner {
     } catch (error) {
       throw nativeError(error)
     }
+    // A worker's fair share of a burst; who has started no workers does not know how many there are.
+    this.enough =
+      native.workers === 0 ? Number.POSITIVE_INFINITY : ENOUGH_PER_WORKER * native.workers
     exchange.addOwner(this.id, this)
   }
 
@@ -130,6 +136,7 @@ export class Pool implements CallOwner {
       this.#closing = new Promise((resolve) => {
         this.#waitForClosed.push({ resolve })
       })
+      this.exchange.flush()
       this.exchange.binding.poolClose(this.id, graceMs)
       this.exchange.reconsider()
     }

@@ -34,6 +34,8 @@ export class Outgoing {
   view: DataView
   /** Where the next main byte goes. */
   position = 0
+  /** Where the main bytes of the payload begin that was written last. */
+  start = 0
   /**
    * Large binary parts, which are not copied into `bytes`: they show memory of the value that was encoded, so
    * they must be taken out before anybody can write to that value again.
@@ -62,10 +64,14 @@ export class Outgoing {
   /** Forgets everything written. */
   reset(): void {
     this.position = 0
-    if (this.segments.length > 0) {
-      this.segments.length = 0
-      this.segmentBytes = 0
-    }
+    this.start = 0
+    if (this.segments.length > 0) this.dropSegments()
+  }
+
+  /** Forgets the segments, which have been taken out: nothing of the user's may stay alive because it was sent once. */
+  dropSegments(): void {
+    this.segments.length = 0
+    this.segmentBytes = 0
   }
 
   /** Goes back to an earlier `position`, `segments.length` and `segmentBytes`, as after a failed encoding. */

@@ -1,5 +1,6 @@
 // Runs commands for the host: takes calls from the exchange, lets up to `concurrency` handlers interleave, answers.
 
+import { performance } from 'node:perf_hooks'
 import type { PayloadCodec } from '../codec/codec.js'
 import type { CodecLimits } from '../codec/limits.js'
 import type { Outgoing } from '../codec/outgoing.js'
@@ -7,17 +8,21 @@ import { encodeThrown } from '../codec/thrown.js'
 import { PlumpSerializationError } from '../errors.js'
 import type { CallTaker, Exchange } from '../exchange.js'
 import { codes, type PlumpErrorCode } from '../generated/codes.js'
-import { ANSWER } from '../native.js'
+import { ANSWERED } from '../native.js'
 import type { Command, Registry } from '../registry.js'
 
 /** Answers may wait for those of calls that take less than this, microseconds. */
-const SHORT_US = 50
+const SHORT_US = 10
+/** Of short calls one in so many is timed: reading the clock twice costs as much as the shortest of them. */
+const TIMED_ONE_IN = 8
 
 /** A command as the host numbers it. */
 interface Numbered {
   readonly command: Command
   /** Moving average of its time, microseconds; unknown ones count as long. */
   averageUs: number
+  /** How many were begun. */
+  begun: number
 }
 
 /** A call that waits for one of the running ones to finish. */
@@ -72,7 +77,7 @@ export class Server implements CallTaker {
   announce(commands: Iterable<Command>): string[] {
     const names: string[] = []
     for (const command of commands) {
-      this.#commands.push({ command, averageUs: Number.POSITIVE_INFINITY })
+      this.#commands.push({ command, averageUs: Number.POSITIVE_INFINITY, begun: 0 })
       names.push(command.name)
     }
     return names
@@ -126,8 +131,8 @@ export class Server implements CallTaker {
       return
     }
     // Nothing that is answered may wait while something long runs.
-    if (numbered.averageUs >= SHORT_US) this.#exchange.flushHeld()
-    const began = performance.now()
+    if (numbered.averageUs >= SHORT_US) this.#exchange.flushAnswers()
+    const began = isTimed(numbered) ? performance.now() : UNTIMED
     let result: unknown
     this.#running++
     try {
@@ -198,30 +203,26 @@ export class Server implements CallTaker {
       this.#thrown(low, high, error, runUs, hold)
       return
     }
-    const status = exchange.answer(low, high, ANSWER.result, runUs, out, hold, this.begun)
-    if (status === PAYLOAD_TOO_LARGE)
-      this.#refuse(low, high, 'ERR_PLUMP_PAYLOAD_TOO_LARGE', 'The result is too large.')
+    exchange.answer(low, high, ANSWERED.result, runUs, out, hold)
   }
 
   #thrown(low: number, high: number, error: unknown, runUs: number, hold: boolean): void {
     const exchange = this.#exchange
-    let out = exchange.outgoing()
+    const out = exchange.outgoing()
     try {
       encodeThrown(error, out, this.codec, this.#limits)
     } catch (why) {
-      out = exchange.outgoing()
+      out.position = out.start
       encodeThrown(why, out, this.codec, this.#limits)
     }
-    const status = exchange.answer(low, high, ANSWER.thrown, runUs, out, hold, this.begun)
-    if (status === PAYLOAD_TOO_LARGE)
-      this.#refuse(low, high, 'ERR_PLUMP_PAYLOAD_TOO_LARGE', 'What the handler threw is too large.')
+    exchange.answer(low, high, ANSWERED.thrown, runUs, out, hold)
   }
 
   #refuse(low: number, high: number, code: PlumpErrorCode, detail: string): void {
     const out = this.#exchange.outgoing()
     out.reserve(detail.length)
     out.position += out.bytes.write(detail, out.position, 'latin1')
-    this.#exchange.answer(low, high, ANSWER.refused, codes[code].number, out, false, this.begun)
+    this.#exchange.answer(low, high, ANSWERED.refused, codes[code].number, out, false)
   }
 
   #finishIfDone(): void {
@@ -232,9 +233,15 @@ export class Server implements CallTaker {
   }
 }
 
-const PAYLOAD_TOO_LARGE = codes.ERR_PLUMP_PAYLOAD_TOO_LARGE.number
+/** The beginning of a call that is not timed. */
+const UNTIMED = -1
+
+function isTimed(numbered: Numbered): boolean {
+  return numbered.begun++ % TIMED_ONE_IN === 0 || numbered.averageUs >= SHORT_US
+}
 
 function runUs(numbered: Numbered, began: number): number {
+  if (began === UNTIMED) return numbered.averageUs
   const us = (performance.now() - began) * 1_000
   numbered.averageUs =
     numbered.averageUs === Number.POSITIVE_INFINITY

@@ -133,6 +133,7 @@ export class WorkerSide {
 
   #end(opened: Exchange): void {
     this.#state = 'over'
+    opened.flush()
     opened.binding.linkEnd()
     opened.setWorker(undefined)
     // What the module still holds open (timers, servers) would keep a worker alive for which nobody is there any more.
@@ -140,7 +141,9 @@ export class WorkerSide {
   }
 
   /** Encodes an error for a native function that takes it as one piece; returns its length. */
+  /** The bytes of an error at the beginning of the outgoing buffer, how many there are. What was held back is sent before. */
   #encodeCause(opened: Exchange, cause: unknown): number {
+    opened.flush()
     let out = this.#tryToEncode(opened, cause)
     if (out === undefined || out.segments.length > 0 || out.position > limits.maxCauseBytes) {
       // Too large, or with parts that do not come along: what it says is worth more than what it carries.

@@ -20,6 +20,7 @@ use crate::link::Uplink;
 use crate::platform::{Bell, BellSet, Reactor};
 use crate::router::Calls;
 use crate::timers::Timers;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -93,7 +94,7 @@ pub(crate) struct State {
     pub caller_inbox: Inbox,
     large: LargeBodies,
     pub calls: Calls,
-    pub pools: HashMap<u32, Pool>,
+    pub pools: FxHashMap<u32, Pool>,
     pub next_pool: u32,
     pub workers: Vec<Option<Box<Worker>>>,
     pub next_serial: u64,
@@ -205,7 +206,7 @@ impl Environment {
                 caller_inbox: Inbox::default(),
                 large: LargeBodies::default(),
                 calls: Calls::default(),
-                pools: HashMap::new(),
+                pools: FxHashMap::default(),
                 next_pool: 1,
                 workers: Vec::new(),
                 next_serial: 1,

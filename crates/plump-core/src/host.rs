@@ -18,6 +18,7 @@ use crate::environment::{Environment, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::limits::MAX_COMMANDS;
+use crate::router::CallId;
 
 /// Bytes read from one worker before the next gets its turn.
 const READ_BUDGET_BYTES: usize = 1024 * 1024;
@@ -32,6 +33,8 @@ pub struct CallRequest {
     pub pool: u32,
     /// The command's number in the pool.
     pub command: u32,
+    /// The caller's own number for it, under which its outcome is handed out.
+    pub token: u32,
     /// Milliseconds until it times out, 0 for never.
     pub timeout_ms: u32,
     /// The calling thread will block for it.
@@ -47,6 +50,19 @@ pub struct HandedLink {
     pub value: String,
     /// Its number, for `link_handed`.
     pub link: u32,
+}
+
+/// Where calls are made while nobody else uses the state.
+pub struct Submitting<'a>(&'a mut State);
+
+impl Submitting<'_> {
+    /// As [`Environment::submit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit(&mut self, request: CallRequest, parts: &[&[u8]]) -> Result<CallId, ErrorKind> {
+        self.0.submit(request, parts)
+    }
 }
 
 impl Environment {
@@ -75,15 +91,23 @@ impl Environment {
         Some(pool.names.number(name))
     }
 
-    /// Makes a call; its slot comes back with its outcome. The second half of what is returned: JavaScript need not look for the
-    /// answer, it will be woken.
+    /// Makes a call; its id comes back.
     ///
     /// # Errors
     /// The kinds that are known at once: `NotStarted`, `Closed`, `PayloadTooLarge`, `QueueFull`.
-    pub fn submit(&self, request: CallRequest, parts: &[&[u8]]) -> Result<(u32, bool), ErrorKind> {
+    pub fn submit(&self, request: CallRequest, parts: &[&[u8]]) -> Result<CallId, ErrorKind> {
+        let mut outcome = Err(ErrorKind::Closed);
+        self.submit_all(|calls| outcome = calls.submit(request, parts));
+        outcome
+    }
+
+    /// Makes calls, in their order, which are sent together. What is returned: the event loop need not look for their
+    /// answers, it sleeps and will be woken.
+    pub fn submit_all(&self, make: impl FnOnce(&mut Submitting<'_>)) -> bool {
         self.shared().with(|state| {
-            let slot = state.submit(request, parts)?;
-            Ok((slot, !request.blocking && state.wakes_for_answer()))
+            make(&mut Submitting(state));
+            state.flush_sent();
+            state.wakes_for_answer()
         })
     }
 

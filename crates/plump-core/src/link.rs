@@ -5,7 +5,7 @@ use crate::bus::{Event, Mailbox};
 use crate::channel::pipe::PipeChannel;
 use crate::channel::ring::{DEFAULT_CAPACITY, RingChannel, RingPair};
 use crate::channel::ring_in_reactor::RingInReactor;
-use crate::channel::{Channel, ChannelKind, Sleeper};
+use crate::channel::{Channel, Sleeper};
 use crate::control::{Control, PROTOCOL};
 use crate::debug;
 use crate::environment::{Environment, Owner, SourceKind, State, key_of};
@@ -214,6 +214,25 @@ pub(crate) struct Uplink {
     told: u64,
 }
 
+/// Where answers are given while nobody else uses the link.
+pub struct Answering<'a> {
+    port: &'a mut Port,
+    answered: &'a mut u64,
+}
+
+impl Answering<'_> {
+    /// Answers a call, whose handler ran for `run_us` microseconds.
+    pub fn answer(&mut self, call: u64, kind: AnswerKind, run_us: u32, parts: &[&[u8]]) {
+        *self.answered += 1;
+        let header = match kind {
+            AnswerKind::Result => Header::new(FrameKind::Result, call, run_us, 0),
+            AnswerKind::Thrown => Header::new(FrameKind::Thrown, call, run_us, 0),
+            AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
+        };
+        self.port.send(header, parts);
+    }
+}
+
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
@@ -371,26 +390,24 @@ impl Environment {
         });
     }
 
-    /// Answers a call. `hold`: more follow at once, a pipe may wait for them.
-    pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, hold: bool, parts: &[&[u8]]) {
+    /// Answers a call.
+    pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, parts: &[&[u8]]) {
+        self.answer_all(|answers| answers.answer(call, kind, run_us, parts));
+    }
+
+    /// Answers calls, which leave together.
+    pub fn answer_all(&self, answer: impl FnOnce(&mut Answering<'_>)) {
         self.shared().with(|state| {
             let Some(uplink) = &mut state.uplink else {
                 return;
             };
             let Some(port) = &mut uplink.data else { return };
-            uplink.answered += 1;
-            let header = match kind {
-                AnswerKind::Result => Header::new(FrameKind::Result, call, run_us, 0),
-                AnswerKind::Thrown => Header::new(FrameKind::Thrown, call, run_us, 0),
-                AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
-            };
-            port.send(header, parts);
+            answer(&mut Answering {
+                port,
+                answered: &mut uplink.answered,
+            });
             let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
-            if hold && port.channel().kind() == ChannelKind::Pipe && port.backlog() < 32 * 1024 {
-                state.unflushed = true;
-            } else {
-                state.flush_uplink();
-            }
+            state.flush_uplink();
             if let Some(idle) = warm {
                 state.watch_blocks(idle);
             }

@@ -14,12 +14,8 @@ pub fn slot_of(id: CallId) -> u32 {
     u32::try_from(id & 0xffff_ffff).unwrap_or_default()
 }
 
-/// One call from the moment it is made until JavaScript has taken its answer and no worker holds it.
+/// One call from the moment it is made until its outcome is decided and no worker holds it.
 #[derive(Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "independent facts: who still holds the call"
-)]
 pub struct Call {
     epoch: u32,
     used: bool,
@@ -27,14 +23,14 @@ pub struct Call {
     pub pool: u32,
     /// Its command, by the pool's number.
     pub command: u32,
+    /// JavaScript's own number for it, under which its outcome is handed out.
+    pub token: u32,
     /// A thread blocks for it: its answer goes to that thread alone.
     pub blocking: bool,
     /// The worker that has it, from sending until the answer or the worker's end.
     pub worker: Option<u32>,
     /// Its outcome is decided.
     pub settled: bool,
-    /// JavaScript has taken its outcome.
-    taken: bool,
     /// Milliseconds it was given, 0 for no limit.
     pub timeout_ms: u32,
     /// When the outcome is decided at the latest.
@@ -55,7 +51,7 @@ pub struct Calls {
 
 impl Calls {
     /// Makes a call.
-    pub fn create(&mut self, pool: u32, command: u32, blocking: bool) -> CallId {
+    pub fn create(&mut self, pool: u32, command: u32, token: u32, blocking: bool) -> CallId {
         self.in_flight += 1;
         let slot = if let Some(slot) = self.free.pop() {
             slot
@@ -65,10 +61,10 @@ impl Calls {
                 used: false,
                 pool,
                 command,
+                token,
                 blocking,
                 worker: None,
                 settled: false,
-                taken: false,
                 timeout_ms: 0,
                 deadline: None,
                 payload: Vec::new(),
@@ -79,8 +75,9 @@ impl Calls {
         let call = &mut self.slots[slot as usize];
         call.epoch = call.epoch.wrapping_add(1);
         call.used = true;
-        (call.pool, call.command, call.blocking) = (pool, command, blocking);
-        (call.worker, call.settled, call.taken) = (None, false, false);
+        (call.pool, call.command) = (pool, command);
+        (call.token, call.blocking) = (token, blocking);
+        (call.worker, call.settled) = (None, false);
         (call.timeout_ms, call.deadline) = (0, None);
         u64::from(call.epoch) << 32 | u64::from(slot)
     }
@@ -110,15 +107,8 @@ impl Calls {
         }
         call.payload = Vec::new();
         self.in_flight -= 1;
+        self.release(slot_of(id));
         true
-    }
-
-    /// JavaScript has taken the outcome of the call in `slot`.
-    pub fn take(&mut self, slot: u32) {
-        if let Some(call) = self.slots.get_mut(slot as usize) {
-            call.taken = true;
-        }
-        self.release(slot);
     }
 
     /// No worker holds the call any more.
@@ -133,18 +123,16 @@ impl Calls {
         let Some(call) = self.slots.get_mut(slot as usize) else {
             return;
         };
-        if call.used && call.settled && call.taken && call.worker.is_none() {
+        if call.used && call.settled && call.worker.is_none() {
             call.used = false;
             self.free.push(slot);
         }
     }
 
-    /// Whether the call in `slot` waits for its outcome.
+    /// Whether the call waits for its outcome.
     #[must_use]
-    pub fn is_undecided(&self, slot: u32) -> bool {
-        self.slots
-            .get(slot as usize)
-            .is_some_and(|call| call.used && !call.settled)
+    pub fn is_undecided(&self, id: CallId) -> bool {
+        self.get(id).is_some_and(|call| !call.settled)
     }
 
     /// Calls whose outcome is not decided.
@@ -375,12 +363,11 @@ mod tests {
     #[test]
     fn a_call_settles_once_and_its_slot_is_used_again_only_when_nobody_holds_it() {
         let mut calls = Calls::default();
-        let first = calls.create(0, 0, false);
+        let first = calls.create(0, 0, 0, false);
         calls.get_mut(first).unwrap().worker = Some(3);
         assert!(calls.settle(first));
         assert!(!calls.settle(first), "a second outcome is refused");
-        calls.take(slot_of(first));
-        let second = calls.create(0, 0, false);
+        let second = calls.create(0, 0, 0, false);
         assert_ne!(
             slot_of(first),
             slot_of(second),
@@ -388,7 +375,7 @@ mod tests {
         );
         calls.leave_worker(first);
         assert!(calls.get(first).is_none());
-        let third = calls.create(0, 0, false);
+        let third = calls.create(0, 0, 0, false);
         assert_eq!(slot_of(first), slot_of(third));
         assert_ne!(first, third, "the epoch tells them apart");
         assert!(calls.get(first).is_none());
@@ -444,7 +431,7 @@ mod tests {
     #[test]
     fn a_queue_skips_what_was_settled_meanwhile() {
         let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
-        let ids: Vec<_> = (0..3).map(|_| calls.create(0, 0, false)).collect();
+        let ids: Vec<_> = (0..3).map(|_| calls.create(0, 0, 0, false)).collect();
         for id in &ids {
             queue.push(*id, 10);
         }
@@ -462,10 +449,10 @@ mod tests {
     #[test]
     fn calls_that_time_out_behind_one_that_waits_leave_nothing() {
         let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
-        let first = calls.create(0, 0, false);
+        let first = calls.create(0, 0, 0, false);
         queue.push(first, 1);
         for _ in 0..10_000 {
-            let id = calls.create(0, 0, false);
+            let id = calls.create(0, 0, 0, false);
             queue.push(id, 1);
             calls.settle(id);
             queue.forget(1);

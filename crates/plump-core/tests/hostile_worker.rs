@@ -478,9 +478,9 @@ impl Raw {
                 (Data::Pipes { from, to }, Vec::new())
             }
             // The blocks are left alone: what can be said about them is in `tests/blocks.rs`.
-            ("ring", [memory, io, caller, own, ..]) => {
-                let shared = vec![copy_of(memory), copy_of(io), copy_of(caller)];
-                let numbers = [memory, io, caller, own];
+            ("ring", [memory, io, js, own_io, own_js, ..]) => {
+                let shared = vec![copy_of(memory), copy_of(io), copy_of(js)];
+                let numbers = [memory, io, js, own_io, own_js];
                 let numbers: Vec<u64> = numbers.iter().map(|n| n.parse().unwrap()).collect();
                 let ring = RingChannel::open_inherited(numbers.try_into().unwrap());
                 (Data::Ring(Some(ring.expect("a ring"))), shared)

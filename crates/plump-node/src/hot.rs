@@ -16,28 +16,53 @@ use std::time::Duration;
 
 /// Indexes into `words`; `WORD` in `src/native.ts`.
 mod word {
-    pub const POOL: usize = 0;
-    pub const COMMAND: usize = 1;
-    pub const LENGTH: usize = 2;
-    pub const TIMEOUT_MS: usize = 3;
-    pub const BLOCKING: usize = 4;
-    pub const SLOT: usize = 5;
-    pub const WATCH_US: usize = 6;
+    pub const QUEUE: usize = 0;
+    pub const LENGTH: usize = 1;
+    pub const WAIT_MS: usize = 2;
+    pub const WATCH_US: usize = 3;
+    pub const BEGUN: usize = 4;
+    pub const ALIVE: usize = 5;
+    pub const RECORDS: usize = 6;
     pub const CALL_LOW: usize = 7;
     pub const CALL_HIGH: usize = 8;
-    pub const ANSWER_KIND: usize = 9;
-    pub const RUN_US: usize = 10;
-    pub const BEGUN: usize = 11;
-    pub const HOLD: usize = 12;
-    pub const QUEUE: usize = 13;
-    pub const WAIT_MS: usize = 14;
-    pub const ALIVE: usize = 15;
+    pub const OFFSET: usize = 9;
     pub const STATUS: usize = 16;
     pub const COUNT: usize = 17;
     pub const MORE: usize = 18;
     pub const ASLEEP: usize = 19;
     pub const IN_FLIGHT: usize = 20;
     pub const TABLE: usize = 64;
+    pub const CALLS: usize = TABLE + 1000 * 8;
+    pub const ANSWERS: usize = CALLS + super::MAX_RECORDS * super::call::WORDS;
+}
+
+/// Calls or answers that one native call takes at most; `MAX_RECORDS` in `src/native.ts`.
+const MAX_RECORDS: usize = 64;
+
+/// The words of one call; `CALL` in `src/native.ts`.
+mod call {
+    pub const WORDS: usize = 16;
+    pub const POOL: usize = 0;
+    pub const COMMAND: usize = 1;
+    pub const TOKEN: usize = 2;
+    pub const OFFSET: usize = 3;
+    pub const LENGTH: usize = 4;
+    pub const BLOCKING: usize = 5;
+    pub const TIMEOUT_MS: usize = 6;
+    pub const STATUS: usize = 13;
+    pub const LOW: usize = 14;
+    pub const HIGH: usize = 15;
+}
+
+/// The words of one answer; `ANSWER` in `src/native.ts`.
+mod answer {
+    pub const WORDS: usize = 8;
+    pub const LOW: usize = 0;
+    pub const HIGH: usize = 1;
+    pub const KIND: usize = 2;
+    pub const RUN_US: usize = 3;
+    pub const OFFSET: usize = 4;
+    pub const LENGTH: usize = 5;
 }
 
 /// `STATUS` in `src/native.ts`.
@@ -55,11 +80,10 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     }),
     ("wait", |_, _| run(wait)),
     ("drain", |_, _| run(drain)),
-    ("answer", |_, _| run(|session| answer(session, &[]))),
+    ("answer", |_, _| run(|session| send_answers(session, &[]))),
     ("answerWith", |env, arguments| {
-        with_segments(env, arguments, answer)
+        with_segments(env, arguments, send_answers)
     }),
-    ("flush", |_, _| run(|session| session.core.flush())),
     ("tellBegun", |_, _| {
         run(|session| session.core.begun(session.word(word::BEGUN)))
     }),
@@ -204,11 +228,8 @@ impl Session {
 
     /// The main bytes of a payload and its segments.
     fn parts<'a>(&'a self, segments: &[&'a [u8]]) -> Vec<&'a [u8]> {
-        let length = (self.word(word::LENGTH) as usize).min(self.outgoing.len());
-        let mut parts = Vec::with_capacity(1 + segments.len());
-        parts.push(&self.outgoing[..length]);
-        parts.extend_from_slice(segments);
-        parts
+        let (offset, length) = (self.word(word::OFFSET), self.word(word::LENGTH));
+        with_main(piece(&self.outgoing, offset, length), segments)
     }
 
     /// The table and the incoming buffer.
@@ -217,32 +238,70 @@ impl Session {
         let words = unsafe { self.words.as_mut() };
         // SAFETY: the same of the incoming buffer.
         let incoming = unsafe { self.incoming.as_mut() };
-        (&self.core, &mut words[word::TABLE..], incoming)
+        (&self.core, &mut words[word::TABLE..word::CALLS], incoming)
     }
 }
 
+/// How many records JavaScript has written.
+fn records(session: &Session) -> usize {
+    (session.word(word::RECORDS) as usize).min(MAX_RECORDS)
+}
+
+/// The bytes that a record's two words name.
+fn piece(outgoing: &[u8], offset: u32, length: u32) -> &[u8] {
+    let start = (offset as usize).min(outgoing.len());
+    let end = (start + length as usize).min(outgoing.len());
+    &outgoing[start..end]
+}
+
+/// Makes the calls that JavaScript has written down. With segments there is only one, whose last bytes they are.
 fn submit(session: &mut Session, segments: &[&[u8]]) {
-    let request = CallRequest {
-        pool: session.word(word::POOL),
-        command: session.word(word::COMMAND),
-        timeout_ms: session.word(word::TIMEOUT_MS),
-        blocking: session.word(word::BLOCKING) == 1,
-    };
-    let outcome = if segments.is_empty() {
-        // The common case, without a list on the heap.
-        let length = (session.word(word::LENGTH) as usize).min(session.outgoing.len());
-        session.core.submit(request, &[&session.outgoing[..length]])
-    } else {
-        session.core.submit(request, &session.parts(segments))
-    };
-    match outcome {
-        Ok((slot, asleep)) => {
-            session.set(word::SLOT, slot);
-            session.set(word::ASLEEP, u32::from(asleep));
-            session.set_status(Ok(()));
+    let count = records(session);
+    // SAFETY: JavaScript is inside this call, so nobody else uses the words now.
+    let words = unsafe { session.words.as_mut() };
+    let outgoing: &[u8] = &session.outgoing;
+    let records = words[word::CALLS..]
+        .chunks_exact_mut(call::WORDS)
+        .take(count);
+    let asleep = session.core.submit_all(|calls| {
+        for record in records {
+            let request = CallRequest {
+                pool: record[call::POOL],
+                command: record[call::COMMAND],
+                token: record[call::TOKEN],
+                timeout_ms: record[call::TIMEOUT_MS],
+                blocking: record[call::BLOCKING] == 1,
+            };
+            let main = piece(outgoing, record[call::OFFSET], record[call::LENGTH]);
+            // The common case makes no list on the heap.
+            let outcome = if segments.is_empty() {
+                calls.submit(request, &[main])
+            } else {
+                calls.submit(request, &with_main(main, segments))
+            };
+            match outcome {
+                Ok(id) => {
+                    record[call::STATUS] = 0;
+                    (record[call::LOW], record[call::HIGH]) = halves(id);
+                }
+                Err(kind) => record[call::STATUS] = kind as u32,
+            }
         }
-        Err(kind) => session.set_status(Err(kind)),
-    }
+    });
+    session.set(word::ASLEEP, u32::from(asleep));
+}
+
+fn with_main<'a>(main: &'a [u8], segments: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    let mut parts = Vec::with_capacity(1 + segments.len());
+    parts.push(main);
+    parts.extend_from_slice(segments);
+    parts
+}
+
+fn halves(id: u64) -> (u32, u32) {
+    #[expect(clippy::cast_possible_truncation, reason = "the low half")]
+    let low = id as u32;
+    (low, (id >> 32) as u32)
 }
 
 fn set_wait_outcome(session: &mut Session, outcome: WaitOutcome) {
@@ -257,9 +316,10 @@ fn set_wait_outcome(session: &mut Session, outcome: WaitOutcome) {
 }
 
 fn wait(session: &mut Session) {
-    let slot = session.word(word::SLOT);
+    let (low, high) = (session.word(word::CALL_LOW), session.word(word::CALL_HIGH));
+    let call = u64::from(high) << 32 | u64::from(low);
     let (core, table, incoming) = session.outlets();
-    let outcome = core.wait(slot, table, incoming);
+    let outcome = core.wait(call, table, incoming);
     set_wait_outcome(session, outcome);
 }
 
@@ -281,30 +341,32 @@ fn drain(session: &mut Session) {
     session.set(word::IN_FLIGHT, number(drained.in_flight));
 }
 
-fn answer(session: &mut Session, segments: &[&[u8]]) {
-    let run_us = session.word(word::RUN_US);
-    let kind = match session.word(word::ANSWER_KIND) {
-        2 => AnswerKind::Result,
-        3 => AnswerKind::Thrown,
-        _ => {
-            let kind = u16::try_from(run_us).ok().and_then(ErrorKind::from_number);
-            AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
+/// Sends the answers that JavaScript has written down. With segments there is only one, whose last bytes they are.
+fn send_answers(session: &mut Session, segments: &[&[u8]]) {
+    let outgoing: &[u8] = &session.outgoing;
+    let records = session.words[word::ANSWERS..]
+        .chunks_exact(answer::WORDS)
+        .take(records(session));
+    session.core.answer_all(|answers| {
+        for record in records {
+            let run_us = record[answer::RUN_US];
+            let kind = match record[answer::KIND] {
+                2 => AnswerKind::Result,
+                3 => AnswerKind::Thrown,
+                _ => {
+                    let kind = u16::try_from(run_us).ok().and_then(ErrorKind::from_number);
+                    AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
+                }
+            };
+            let call = u64::from(record[answer::HIGH]) << 32 | u64::from(record[answer::LOW]);
+            let main = piece(outgoing, record[answer::OFFSET], record[answer::LENGTH]);
+            if segments.is_empty() {
+                answers.answer(call, kind, run_us, &[main]);
+            } else {
+                answers.answer(call, kind, run_us, &with_main(main, segments));
+            }
         }
-    };
-    let call =
-        u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW));
-    let hold = session.word(word::HOLD) == 1;
-    if segments.is_empty() {
-        let length = (session.word(word::LENGTH) as usize).min(session.outgoing.len());
-        session
-            .core
-            .answer(call, kind, run_us, hold, &[&session.outgoing[..length]]);
-    } else {
-        session
-            .core
-            .answer(call, kind, run_us, hold, &session.parts(segments));
-    }
-    session.set(word::STATUS, 0);
+    });
 }
 
 fn publish(session: &mut Session, segments: &[&[u8]]) {

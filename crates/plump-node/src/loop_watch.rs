@@ -17,48 +17,47 @@ const UV_READABLE: c_int = 1;
 type Loop = sys::uv_loop_s;
 type Handle = c_void;
 
-/// The functions of libuv that are needed.
-#[derive(Clone, Copy)]
-struct Uv {
-    handle_size: unsafe extern "C" fn(c_uint) -> usize,
-    set_data: unsafe extern "C" fn(*mut Handle, *mut c_void) -> *mut c_void,
-    get_data: unsafe extern "C" fn(*const Handle) -> *mut c_void,
-    poll_init: unsafe extern "C" fn(*mut Loop, *mut Handle, c_int) -> c_int,
-    poll_start: unsafe extern "C" fn(*mut Handle, c_int, OnPoll) -> c_int,
-    poll_stop: unsafe extern "C" fn(*mut Handle) -> c_int,
-    unref: unsafe extern "C" fn(*mut Handle),
-    close: unsafe extern "C" fn(*mut Handle, OnClose),
+/// Declares the functions of libuv that are needed, each with its type, and how they are found.
+macro_rules! libuv {
+    ($( $field:ident: $name:literal, $type:ty; )*) => {
+        /// The functions of libuv that are needed.
+        #[derive(Clone, Copy)]
+        struct Uv {
+            $( $field: $type, )*
+        }
+
+        impl Uv {
+            /// Finds them; `None` where one is missing.
+            fn find() -> Option<Self> {
+                Some(Self {
+                    $( $field: {
+                        // SAFETY: a terminated name, looked up among what the process has loaded.
+                        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, $name.as_ptr()) };
+                        if found.is_null() {
+                            return None;
+                        }
+                        // SAFETY: libuv declares the function of this name with this type, in every version since 1.19.
+                        unsafe { std::mem::transmute::<*mut c_void, $type>(found) }
+                    }, )*
+                })
+            }
+        }
+    };
+}
+
+libuv! {
+    handle_size: c"uv_handle_size", unsafe extern "C" fn(c_uint) -> usize;
+    set_data: c"uv_handle_set_data", unsafe extern "C" fn(*mut Handle, *mut c_void) -> *mut c_void;
+    get_data: c"uv_handle_get_data", unsafe extern "C" fn(*const Handle) -> *mut c_void;
+    poll_init: c"uv_poll_init", unsafe extern "C" fn(*mut Loop, *mut Handle, c_int) -> c_int;
+    poll_start: c"uv_poll_start", unsafe extern "C" fn(*mut Handle, c_int, OnPoll) -> c_int;
+    poll_stop: c"uv_poll_stop", unsafe extern "C" fn(*mut Handle) -> c_int;
+    unref: c"uv_unref", unsafe extern "C" fn(*mut Handle);
+    close: c"uv_close", unsafe extern "C" fn(*mut Handle, OnClose);
 }
 
 type OnPoll = unsafe extern "C" fn(*mut Handle, c_int, c_int);
 type OnClose = unsafe extern "C" fn(*mut Handle);
-
-impl Uv {
-    /// Finds them; `None` where one is missing.
-    fn find() -> Option<Self> {
-        macro_rules! function {
-            ($name:literal) => {{
-                // SAFETY: a terminated name, looked up among what the process has loaded.
-                let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, $name.as_ptr()) };
-                if found.is_null() {
-                    return None;
-                }
-                // SAFETY: libuv declares the function of this name with this type, in every version since 1.19.
-                unsafe { std::mem::transmute::<*mut c_void, _>(found) }
-            }};
-        }
-        Some(Self {
-            handle_size: function!(c"uv_handle_size"),
-            set_data: function!(c"uv_handle_set_data"),
-            get_data: function!(c"uv_handle_get_data"),
-            poll_init: function!(c"uv_poll_init"),
-            poll_start: function!(c"uv_poll_start"),
-            poll_stop: function!(c"uv_poll_stop"),
-            unref: function!(c"uv_unref"),
-            close: function!(c"uv_close"),
-        })
-    }
-}
 
 /// What the poll handle's data points to.
 struct Watched {
@@ -172,8 +171,10 @@ fn forget(watched: &Watched) {
 unsafe extern "C" fn on_poll(handle: *mut Handle, _status: c_int, _events: c_int) {
     // SAFETY: the first word of every handle; a started handle has the data that `watch` set.
     let Some(uv) = Uv::of(handle) else { return };
-    // SAFETY: as above; it lives until the handle is closed.
-    let watched = unsafe { &*(uv.get_data)(handle).cast::<Watched>() };
+    // SAFETY: a started handle.
+    let watched = unsafe { (uv.get_data)(handle) }.cast::<Watched>();
+    // SAFETY: `watch` set it, and it lives until the handle is closed.
+    let watched = unsafe { &*watched };
     (watched.rang)();
     call(watched);
 }
@@ -247,8 +248,10 @@ unsafe fn stop(watched: *mut Watched) {
 
 unsafe extern "C" fn on_close(handle: *mut Handle) {
     let Some(uv) = Uv::of(handle) else { return };
+    // SAFETY: libuv gives a handle of its own.
+    let watched = unsafe { (uv.get_data)(handle) }.cast::<Watched>();
     // SAFETY: the handle is closed: libuv does not use it any more, and nobody else knows the box.
-    let watched = unsafe { Box::from_raw((uv.get_data)(handle).cast::<Watched>()) };
+    let watched = unsafe { Box::from_raw(watched) };
     forget(&watched);
     if !watched.cleanup.is_null() {
         // SAFETY: the hook's own handle, given back once: Node waits for it.

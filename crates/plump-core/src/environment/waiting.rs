@@ -4,9 +4,10 @@ use super::io_thread::ROUNDS_PER_TURN;
 use super::{CALLER_LOOKS_UP, Environment, State};
 use crate::channel::Sleeper;
 use crate::channel::spin::{SpinWindow, Watch};
-use crate::inbox::{EntryKind, LargeBody, Outlet};
+use crate::inbox::{LargeBody, Outlet};
 use crate::platform::{self, Bell};
 use crate::port::Port;
+use crate::router::CallId;
 use std::io;
 use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
@@ -113,8 +114,8 @@ impl Environment {
         (state, false)
     }
 
-    /// Blocks until the call in `slot` has settled; its entry is the first of the table then.
-    pub fn wait(&self, slot: u32, table: &mut [u32], incoming: &mut [u8]) -> WaitOutcome {
+    /// Blocks until that call has settled; its entry is the first of the table then.
+    pub fn wait(&self, call: CallId, table: &mut [u32], incoming: &mut [u8]) -> WaitOutcome {
         let mut state = self.shared.lock();
         state.begin_to_watch();
         loop {
@@ -132,7 +133,7 @@ impl Environment {
                 self.shared.unlock(state);
                 return WaitOutcome::Done;
             }
-            if !state.calls.is_undecided(slot) {
+            if !state.calls.is_undecided(call) {
                 self.shared.unlock(state);
                 return WaitOutcome::Gone;
             }
@@ -199,11 +200,6 @@ impl Environment {
     pub fn clear_bells(&self) {
         self.shared.bells.clear();
     }
-
-    /// Sends what was kept back.
-    pub fn flush(&self) {
-        self.shared.with(State::flush_kept_back);
-    }
 }
 
 impl State {
@@ -219,15 +215,7 @@ impl State {
     /// Moves what waits into the table.
     pub(super) fn hand_out(&mut self, table: &mut [u32], incoming: &mut [u8]) -> Drained {
         let mut outlet = Outlet::new(table, incoming, &mut self.large);
-        let calls = &mut self.calls;
-        self.inbox.take(&mut outlet, |kind, id| {
-            if matches!(
-                kind,
-                EntryKind::Result | EntryKind::Thrown | EntryKind::Failed
-            ) {
-                calls.take(id);
-            }
-        });
+        self.inbox.take(&mut outlet);
         let mut more = !self.inbox.is_empty();
         for (id, queue) in self.queues.iter().filter(|(_, queue)| queue.listening) {
             while !more && !queue.mailbox.is_empty() {
@@ -247,8 +235,7 @@ impl State {
 
     pub(super) fn hand_out_to_caller(&mut self, table: &mut [u32], incoming: &mut [u8]) {
         let mut outlet = Outlet::new(table, incoming, &mut self.large);
-        let calls = &mut self.calls;
-        self.caller_inbox.take(&mut outlet, |_, id| calls.take(id));
+        self.caller_inbox.take(&mut outlet);
     }
 
     /// JavaScript is awake and watches: the channels need not ring.

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::port::{Payload, PortError};
-use crate::router::{CallId, slot_of};
+use crate::router::CallId;
 
 impl State {
     /// Takes in what a worker's data channel holds.
@@ -70,13 +70,14 @@ impl State {
         let held = self
             .calls
             .get(header.call)
-            .filter(|call| call.worker.map(|held| held as usize) == Some(slot));
-        if held.is_none() {
+            .filter(|call| call.worker.map(|held| held as usize) == Some(slot))
+            .map(|call| (call.token, call.blocking));
+        let Some((token, blocking)) = held else {
             return Err(PortError::Protocol(format!(
                 "an answer to call {:#x}, which it was not sent",
                 header.call
             )));
-        }
+        };
         if kind == EntryKind::Failed {
             let refused = u16::try_from(header.a)
                 .ok()
@@ -95,10 +96,6 @@ impl State {
         if let Some(worker) = self.worker_mut(slot) {
             worker.window.answer(header.a);
         }
-        let blocking = self
-            .calls
-            .get(header.call)
-            .is_some_and(|call| call.blocking);
         // An answer that nobody waits for any more (its call timed out) is dropped here.
         if self.calls.settle(header.call) {
             let inbox = if blocking {
@@ -107,7 +104,7 @@ impl State {
                 &mut self.inbox
             };
             let words = [header.a, 0, 0];
-            inbox.push_payload(kind, slot_of(header.call), words, payload);
+            inbox.push_payload(kind, token, words, payload);
         }
         self.calls.leave_worker(header.call);
         Ok(())
@@ -118,14 +115,14 @@ impl State {
         let Some(call) = self.calls.get(id) else {
             return;
         };
-        let blocking = call.blocking;
+        let (token, blocking) = (call.token, call.blocking);
         if self.calls.settle(id) {
             let inbox = if blocking {
                 &mut self.caller_inbox
             } else {
                 &mut self.inbox
             };
-            inbox.push(EntryKind::Failed, slot_of(id), [0; 3], &failure.encode());
+            inbox.push(EntryKind::Failed, token, [0; 3], &failure.encode());
         }
     }
 

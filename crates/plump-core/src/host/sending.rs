@@ -9,12 +9,16 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::port::PortError;
-use crate::router::{CallId, slot_of};
+use crate::router::CallId;
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
 /// An answer kept back waits until so many bytes are together.
 const KEPT_BACK_BYTES: usize = 16 * 1024;
+
+/// Calls that are made together are written together, so many bytes at the most: a worker should begin with the first
+/// while the others are still being made.
+const SENT_TOGETHER_BYTES: usize = 16 * 1024;
 
 /// The payload of a call that is sent.
 pub(super) enum Outgoing<'a> {
@@ -29,7 +33,7 @@ impl State {
         &mut self,
         request: CallRequest,
         parts: &[&[u8]],
-    ) -> Result<u32, ErrorKind> {
+    ) -> Result<CallId, ErrorKind> {
         let pool = self
             .pools
             .get_mut(&request.pool)
@@ -53,9 +57,12 @@ impl State {
         }
         pool.start_failed = false;
         let at_once = pool.queue.is_empty();
-        let id = self
-            .calls
-            .create(request.pool, request.command, request.blocking);
+        let id = self.calls.create(
+            request.pool,
+            request.command,
+            request.token,
+            request.blocking,
+        );
         if request.timeout_ms > 0 {
             let deadline = Instant::now() + Duration::from_millis(u64::from(request.timeout_ms));
             if let Some(call) = self.calls.get_mut(id) {
@@ -66,7 +73,7 @@ impl State {
         }
         if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
             self.send_call(slot, id, Outgoing::Borrowed(parts));
-            return Ok(slot_of(id));
+            return Ok(id);
         }
         let mut payload = Vec::with_capacity(bytes);
         crate::port::extend_padded(&mut payload, parts);
@@ -80,7 +87,7 @@ impl State {
         }
         self.fill_pool(request.pool);
         self.note_take_over();
-        Ok(slot_of(id))
+        Ok(id)
     }
 
     /// The least loaded worker that may be sent one more call, with a payload of so many bytes.
@@ -118,6 +125,11 @@ impl State {
 
     /// Sends what waits to those who may have it.
     pub(super) fn dispatch(&mut self, pool_id: u32) {
+        self.send_waiting(pool_id);
+        self.flush_sent();
+    }
+
+    fn send_waiting(&mut self, pool_id: u32) {
         loop {
             let Some(pool) = self.pools.get_mut(&pool_id) else {
                 return;
@@ -183,9 +195,13 @@ impl State {
             Outgoing::Owned(bytes, shown) => port.send_together(header, bytes, shown),
         }
         let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
-        if keep_back && port.backlog() < KEPT_BACK_BYTES {
+        let backlog = port.backlog();
+        if keep_back && backlog < KEPT_BACK_BYTES {
             self.unflushed = true;
             self.notify_io();
+        } else if !keep_back && backlog < SENT_TOGETHER_BYTES {
+            // `flush_sent` follows.
+            worker.to_flush = true;
         } else {
             self.flush_worker(slot);
         }
@@ -208,6 +224,17 @@ impl State {
                 )
             })
             .unwrap_or_default()
+    }
+
+    /// Writes what `send_call` has left to be written together.
+    pub(super) fn flush_sent(&mut self) {
+        for slot in 0..self.workers.len() {
+            if let Some(worker) = self.worker_mut(slot)
+                && std::mem::take(&mut worker.to_flush)
+            {
+                self.flush_worker(slot);
+            }
+        }
     }
 
     /// Writes what a worker's data channel takes.

@@ -120,6 +120,7 @@ impl State {
             link_closed: false,
             exit: None,
             born: Instant::now(),
+            to_flush: false,
             heartbeat_set: false,
             pinged: None,
             ends: Vec::new(),

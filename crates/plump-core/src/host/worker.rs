@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     pub(super) link_closed: bool,
     pub(super) exit: Option<ExitStatus>,
     pub(super) born: Instant,
+    /// It was sent calls that are still to be written.
+    pub(super) to_flush: bool,
     pub(super) heartbeat_set: bool,
     pub(super) pinged: Option<(u32, Instant)>,
     /// Ends for a process that the user starts, until it has inherited them.

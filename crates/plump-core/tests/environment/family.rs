@@ -14,6 +14,7 @@ use plump_core::failure::Failure;
 use plump_core::host::CallRequest;
 use plump_core::inbox::{ENTRY_WORDS, EntryKind, LARGE};
 use plump_core::link::{AnswerKind, VARIABLE};
+use plump_core::router::CallId;
 use serde_json::{Value, json};
 
 /// The version that host and workers claim.
@@ -160,6 +161,9 @@ impl Wake {
         *rung = false;
     }
 }
+
+/// The token of a call for which the thread blocks.
+const BLOCKED: u32 = 0;
 
 /// A call that was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -369,11 +373,11 @@ impl Host {
         timeout_ms: u32,
         payload: &[u8],
     ) -> Result<Ticket, ErrorKind> {
-        let slot = self.submit(pool, command, timeout_ms, false, payload)?;
+        let token = u32::try_from(self.calls).expect("few calls") + 1;
+        self.submit(pool, command, token, timeout_ms, false, payload)?;
         self.calls += 1;
         let ticket = Ticket(self.calls);
-        let before = self.expected.insert(slot, ticket);
-        assert_eq!(before, None, "a slot was given to two calls");
+        self.expected.insert(token, ticket);
         Ok(ticket)
     }
 
@@ -381,19 +385,20 @@ impl Host {
         &self,
         pool: u32,
         command: &str,
+        token: u32,
         timeout_ms: u32,
         blocking: bool,
         payload: &[u8],
-    ) -> Result<u32, ErrorKind> {
+    ) -> Result<CallId, ErrorKind> {
         let number = self.core().command_number(pool, command);
         let request = CallRequest {
             pool,
             command: number.ok_or(ErrorKind::NotStarted)?,
+            token,
             timeout_ms,
             blocking,
         };
-        let (slot, _) = self.core().submit(request, &[payload])?;
-        Ok(slot)
+        self.core().submit(request, &[payload])
     }
 
     pub fn call(&mut self, pool: u32, command: &str, payload: impl AsRef<[u8]>) -> Ticket {
@@ -413,8 +418,8 @@ impl Host {
         timeout_ms: u32,
         payload: &[u8],
     ) -> Outcome {
-        let slot = self
-            .submit(pool, command, timeout_ms, true, payload)
+        let call = self
+            .submit(pool, command, BLOCKED, timeout_ms, true, payload)
             .expect("a call");
         let Loop {
             core,
@@ -422,9 +427,9 @@ impl Host {
             incoming,
             ..
         } = &mut self.within;
-        assert_eq!(core.wait(slot, table, incoming), WaitOutcome::Done);
+        assert_eq!(core.wait(call, table, incoming), WaitOutcome::Done);
         let entry = self.within.entry(0);
-        assert_eq!(entry.id, slot, "the answer of another call");
+        assert_eq!(entry.id, BLOCKED, "the answer of another call");
         outcome(entry.kind, entry.bytes)
     }
 
@@ -581,11 +586,9 @@ pub fn serve() -> ! {
     loop {
         within.core.begun(service.begun);
         let (drained, entries) = within.drain(Watching::Watch);
-        let mut left = entries.len();
         for entry in entries {
-            left -= 1;
             match entry.kind {
-                4 => service.run(&within, &entry, left > 0),
+                4 => service.run(&within, &entry),
                 5 => {}
                 6 => service.hear(&entry.bytes),
                 8 => ending = true,
@@ -618,7 +621,7 @@ struct Service {
 }
 
 impl Service {
-    fn run(&mut self, within: &Loop, entry: &Entry, more_follow: bool) {
+    fn run(&mut self, within: &Loop, entry: &Entry) {
         let core = &within.core;
         let call = u64::from(entry.b) << 32 | u64::from(entry.id);
         self.begun = self.begun.wrapping_add(1);
@@ -629,19 +632,17 @@ impl Service {
         let command = COMMANDS[entry.a as usize];
         // Few calls are sent ahead to one whose commands take long.
         let run_us = if command == "echo" { 5 } else { LONG_US };
-        let result =
-            |bytes: &[u8]| core.answer(call, AnswerKind::Result, run_us, more_follow, &[bytes]);
+        let result = |bytes: &[u8]| core.answer(call, AnswerKind::Result, run_us, &[bytes]);
         let text = |text: String| result(text.as_bytes());
         match command {
             "echo" => result(&entry.bytes),
-            "throw" => core.answer(call, AnswerKind::Thrown, run_us, false, &[&entry.bytes]),
+            "throw" => core.answer(call, AnswerKind::Thrown, run_us, &[&entry.bytes]),
             "refuse" => {
                 let kind = AnswerKind::Refused(ErrorKind::GeneratorResult);
-                core.answer(call, kind, 0, false, &[b"not yet"]);
+                core.answer(call, kind, 0, &[b"not yet"]);
             }
             "pid" => text(std::process::id().to_string()),
             "sleep" => {
-                core.flush();
                 thread::sleep(Duration::from_millis(number()));
                 result(b"");
             }
@@ -650,13 +651,11 @@ impl Service {
                 self.later.push((due, call));
             }
             "signal" => {
-                core.flush();
                 signal(std::process::id(), i32::try_from(number()).unwrap());
                 // A signal to oneself may take a moment.
                 thread::sleep(PATIENCE);
             }
             "exit" => {
-                core.flush();
                 std::process::exit(i32::try_from(number()).unwrap());
             }
             "say" => {
@@ -707,7 +706,7 @@ impl Service {
             if *due <= now {
                 within
                     .core
-                    .answer(*call, AnswerKind::Result, LONG_US, false, &[b"late"]);
+                    .answer(*call, AnswerKind::Result, LONG_US, &[b"late"]);
             }
             *due > now
         });
