@@ -120,7 +120,8 @@ pub(crate) struct State {
     /// JavaScript was to take in what comes and does not; the I/O thread has taken over.
     relieved: bool,
     window: SpinWindow,
-    waiting_since: Option<Instant>,
+    /// When JavaScript began to wait for what it waits for now, nanoseconds of the monotonic clock.
+    waiting_since: Option<u64>,
     /// The I/O thread has been notified and has not run yet.
     notified: bool,
     /// When the I/O thread will wake by itself.

@@ -640,11 +640,11 @@ impl State {
                 .push_payload(EntryKind::Call, low, words, payload);
             Ok(())
         });
+        if frames > 0 {
+            self.something_came(port.channel().rung_at());
+        }
         if let Some(uplink) = &mut self.uplink {
             uplink.data = Some(port);
-        }
-        if frames > 0 {
-            self.something_came();
         }
         if let Err(error) = received {
             debug!("the data channel to the host has ended: {error}");

@@ -63,6 +63,12 @@ pub trait Channel: Send {
     /// can't tell says `true`.
     fn peer_on_other_cpu(&self) -> bool;
 
+    /// When the other side last rang for a sleeper of this side, nanoseconds of the monotonic clock; `None` where it can't be
+    /// told. What the other process says: only good for hints.
+    fn rung_at(&self) -> Option<u64> {
+        None
+    }
+
     /// Which kind it is, for the stats.
     fn kind(&self) -> ChannelKind;
 

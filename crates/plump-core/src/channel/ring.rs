@@ -60,7 +60,7 @@ use self::cells::{Bell, Cells};
 #[cfg(loom)]
 use self::model::{Bell, Cells};
 use super::{Channel, ChannelKind, Sleeper};
-use crate::platform::{InheritedEnd, current_cpu};
+use crate::platform::{InheritedEnd, current_cpu, monotonic_ns};
 
 /// Bytes of each ring by default. Four of the largest frames: the sender of a long payload is a few frames ahead of its
 /// reader and both stay at work, while the pair costs half a MiB per worker and stays in a core's second-level cache.
@@ -400,6 +400,13 @@ impl RingChannel {
 
     /// Rings for whom `before`, the outgoing ring's `published` until now, names as asleep.
     fn wake_sleeper(&self, before: u64) {
+        if before & ANYBODY_SLEEPS == 0 {
+            return;
+        }
+        // Whoever wakes up wants to know how long it would have had to watch: its waking is not part of that.
+        self.cells
+            .rang(self.side)
+            .store(monotonic_ns(), std::sync::atomic::Ordering::Relaxed);
         let bells = self.bells.of(self.side.other());
         if before & JS_SLEEPS != 0 {
             bells.js.ring();
@@ -596,6 +603,11 @@ impl Channel for RingChannel {
             .cpu(self.side.other())
             .load(std::sync::atomic::Ordering::Relaxed);
         peer == NO_CPU || peer != current_cpu()
+    }
+
+    fn rung_at(&self) -> Option<u64> {
+        let rang = self.cells.rang(self.side.other());
+        Some(rang.load(std::sync::atomic::Ordering::Relaxed))
     }
 
     fn kind(&self) -> ChannelKind {

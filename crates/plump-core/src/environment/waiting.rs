@@ -10,7 +10,7 @@ use crate::port::Port;
 use crate::router::CallId;
 use std::io;
 use std::sync::{Arc, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How long a drain may watch before it goes to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Environment {
                 Watching::Look | Watching::Sleep => (state, false),
             };
             if !found {
-                state.go_to_sleep();
+                state.rest();
             }
             drained = state.hand_out(table, incoming);
             // What was taken in while falling asleep has to be handed out awake.
@@ -92,14 +92,14 @@ impl Environment {
             return (state, false);
         }
         let window = state.window.window_for_next();
-        state.waiting_since = Some(Instant::now());
+        state.waiting_since = Some(platform::monotonic_ns());
         let mut watch = Watch::begin(window);
         while watch.goes_on() {
             if state.may_have_bytes() {
                 state.pump_data();
             }
             if found(&state) {
-                state.something_came();
+                state.something_came(None);
                 return (state, true);
             }
             if watch.is_milestone() {
@@ -125,10 +125,7 @@ impl Environment {
             }
             if !state.caller_inbox.is_empty() {
                 state.hand_out_to_caller(table, incoming);
-                // With nothing in flight there is nothing to sleep for: the next call finds the channels watched.
-                if state.expects_something() {
-                    state.go_to_sleep();
-                }
+                state.rest();
                 state.asleep = true;
                 self.shared.unlock(state);
                 return WaitOutcome::Done;
@@ -157,7 +154,7 @@ impl Environment {
             state.begin_to_watch();
             state.pump_data();
             if !state.caller_inbox.is_empty() {
-                state.something_came();
+                state.something_came(None);
             } else if self.looks_up {
                 state.go_to_sleep();
                 state.asleep = true;
@@ -270,13 +267,21 @@ impl State {
         self.calls.in_flight() > 0 || self.uplink.is_some()
     }
 
+    /// Sleeps as far as there is something to be woken for. Where nothing is expected the channels are not told: nothing will
+    /// come through them, and the next call, which mostly is not far, finds them watched.
+    fn rest(&mut self) {
+        if self.expects_something() {
+            self.go_to_sleep();
+        }
+    }
+
     /// Sleeps at once, with what was just handed out in hand, where nobody would watch for what follows: it saves a look that
     /// finds nothing.
     fn doze(&mut self) {
-        if self.has_something() || self.waits_asleep() != Some(true) {
+        if self.has_something() || self.waits_asleep() == Some(false) {
             return;
         }
-        self.go_to_sleep();
+        self.rest();
         // What was taken in while falling asleep is handed out awake.
         self.asleep = !self.has_something();
     }
@@ -295,15 +300,22 @@ impl State {
             self.waiting_since = None;
         } else if self.waiting_since.is_none() {
             self.window.window_for_next();
-            self.waiting_since = Some(Instant::now());
+            self.waiting_since = Some(platform::monotonic_ns());
         }
         Some(true)
     }
 
     /// Whether JavaScript, which has just made a call, need not look for its answer: it sleeps and will be woken.
     pub(crate) fn wakes_for_answer(&mut self) -> bool {
-        // After a blocking call nobody need have told the channels to ring.
-        self.asleep && !self.watching && self.waits_asleep() == Some(true)
+        if !self.asleep || self.waits_asleep() != Some(true) {
+            return false;
+        }
+        if self.watching {
+            // When it fell asleep nothing was expected, and no channel was told to ring.
+            self.go_to_sleep();
+            self.asleep = !self.has_something();
+        }
+        self.asleep
     }
 
     /// The I/O thread takes in from now on what comes, since JavaScript does not.
@@ -418,10 +430,16 @@ impl State {
         self.pump_uplink_data();
     }
 
-    /// Something that was waited for has come.
-    pub fn something_came(&mut self) {
+    /// Something that was waited for has come, through a channel whose other side last rang at `rung_at`. If that was for this
+    /// wait, it is when it came: how long waking up took says nothing about how long watching would have taken.
+    pub fn something_came(&mut self, rung_at: Option<u64>) {
         if let Some(since) = self.waiting_since.take() {
-            self.window.record(since.elapsed());
+            let now = platform::monotonic_ns();
+            let came = rung_at
+                .filter(|rung| (since..now).contains(rung))
+                .unwrap_or(now);
+            self.window
+                .record(Duration::from_nanos(came.saturating_sub(since)));
         }
     }
 

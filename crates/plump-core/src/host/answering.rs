@@ -28,7 +28,7 @@ impl State {
             self.on_answer(slot, header, payload)
         });
         if answers > 0 {
-            self.something_came();
+            self.something_came(port.channel().rung_at());
         }
         match received {
             Ok(_) => self.put_back(serial, Direction::Data, port),

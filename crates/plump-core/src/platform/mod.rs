@@ -25,6 +25,7 @@ mod interest;
 mod linux;
 #[cfg(target_vendor = "apple")]
 mod macos;
+mod monotonic;
 mod spawn_request;
 mod spawner_thread;
 #[cfg(unix)]
@@ -45,6 +46,7 @@ pub use exit_status::ExitStatus;
 pub use interest::{Event, Interest};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub use linux::BellSet;
+pub use monotonic::monotonic_ns;
 pub use spawn_request::SpawnRequest;
 pub use spawner_thread::on_spawner_thread;
 

@@ -80,6 +80,13 @@ impl Cells {
         self.word(layout::BEGUN)
     }
 
+    pub(super) fn rang(&self, side: Side) -> &AtomicU64 {
+        self.word(match side {
+            Side::Host => layout::HOST_RANG,
+            Side::Worker => layout::WORKER_RANG,
+        })
+    }
+
     pub(super) fn cpu(&self, side: Side) -> &AtomicU32 {
         let offset = match side {
             Side::Host => layout::HOST_CPU,

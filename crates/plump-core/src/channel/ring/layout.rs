@@ -24,5 +24,11 @@ pub const WORKER_CPU: usize = 640;
 /// `u64`, how many calls the worker has begun.
 pub const BEGUN: usize = 768;
 
+/// `u64`, when the host last rang for a sleeper of the worker, nanoseconds of the monotonic clock.
+pub const HOST_RANG: usize = 896;
+
+/// `u64`, when the worker last rang for a sleeper of the host, nanoseconds of the monotonic clock.
+pub const WORKER_RANG: usize = 1024;
+
 /// Bytes of the page of words; the ring to the worker begins here, the ring to the host one capacity later.
 pub const HEADER_BYTES: usize = 4096;

@@ -16,6 +16,7 @@ pub(super) struct Cells {
     lanes: [LaneCells; 2],
     // Hints without influence on correctness: not part of the model, or its states would multiply for nothing.
     cpus: [std::sync::atomic::AtomicU32; 2],
+    rang: [std::sync::atomic::AtomicU64; 2],
     begun: std::sync::atomic::AtomicU64,
 }
 
@@ -39,6 +40,7 @@ impl Cells {
         Ok(Self {
             lanes: [lane(), lane()],
             cpus: Default::default(),
+            rang: Default::default(),
             begun: std::sync::atomic::AtomicU64::new(0),
         })
     }
@@ -65,6 +67,10 @@ impl Cells {
 
     pub(super) fn begun(&self) -> &std::sync::atomic::AtomicU64 {
         &self.begun
+    }
+
+    pub(super) fn rang(&self, side: Side) -> &std::sync::atomic::AtomicU64 {
+        &self.rang[side as usize]
     }
 
     pub(super) fn cpu(&self, side: Side) -> &std::sync::atomic::AtomicU32 {
