@@ -145,6 +145,8 @@ export class Exchange {
 
   #state: ChainState = ASLEEP
   #chainBegan = 0
+  /** When a chain ended. */
+  #lastLook = 0
   #fromLoop = false
   #sent = false
   #held = false
@@ -503,8 +505,22 @@ export class Exchange {
 
   #beginChain(): void {
     if (this.#state !== ASLEEP) return
-    this.#chainBegan = performance.now()
-    this.#queueMicrotask()
+    const now = performance.now()
+    // A chain that has just ended, with all calls answered, and begins again with the next call, is the same one: out of
+    // microtasks alone the event loop would not go on.
+    if (now - this.#lastLook >= CHAIN_MS) this.#chainBegan = now
+    this.#queueLook(now)
+  }
+
+  /** The next look: after the microtasks that are queued now, or, after a millisecond of them, when the event loop went on. */
+  #queueLook(now: number): void {
+    if (now - this.#chainBegan < CHAIN_MS) {
+      this.#queueMicrotask()
+    } else {
+      this.#state = QUEUED
+      this.#fromLoop = true
+      setImmediate(this.#lookFromLoop)
+    }
   }
 
   #queueMicrotask(): void {
@@ -537,12 +553,9 @@ export class Exchange {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       this.#hold()
-    } else if (performance.now() - this.#chainBegan < CHAIN_MS) {
-      this.#queueMicrotask()
+      this.#lastLook = performance.now()
     } else {
-      this.#state = QUEUED
-      this.#fromLoop = true
-      setImmediate(this.#lookFromLoop)
+      this.#queueLook(performance.now())
     }
   }
 

@@ -6,6 +6,7 @@
 //! channel (`Channel::sleep`), and from then on the I/O thread is woken, takes in what came, and wakes JavaScript once.
 
 mod io_thread;
+mod placement;
 mod queues;
 mod waiting;
 
@@ -120,6 +121,9 @@ pub(crate) struct State {
     /// JavaScript was to take in what comes and does not; the I/O thread has taken over.
     relieved: bool,
     window: SpinWindow,
+    placement: placement::Placement,
+    /// JavaScript's thread should leave its CPU as soon as it has let go of this.
+    must_move: bool,
     /// When JavaScript began to wait for what it waits for now, nanoseconds of the monotonic clock.
     waiting_since: Option<u64>,
     /// The I/O thread has been notified and has not run yet.
@@ -225,6 +229,8 @@ impl Environment {
                 loop_hears_bells: false,
                 relieved: false,
                 window: SpinWindow::new(0, 1),
+                placement: placement::Placement::default(),
+                must_move: false,
                 waiting_since: None,
                 notified: false,
                 io_wakes_at: None,

@@ -56,6 +56,12 @@ impl SpinWindow {
         }
     }
 
+    /// Whether there may be a window at all.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        !self.longest.is_zero()
+    }
+
     /// Whether there will be a window before the next sleep.
     #[must_use]
     pub fn is_open(&self) -> bool {

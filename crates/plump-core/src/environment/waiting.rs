@@ -77,7 +77,11 @@ impl Environment {
         if drained.count > 0 {
             state.note_take_over();
         }
+        let must_move = std::mem::take(&mut state.must_move);
         self.shared.unlock(state);
+        if must_move {
+            platform::leave_cpu();
+        }
         drained
     }
 
@@ -87,8 +91,12 @@ impl Environment {
         mut state: MutexGuard<'a, State>,
         found: impl Fn(&State) -> bool,
     ) -> (MutexGuard<'a, State>, bool) {
-        if !state.expects_something() || !state.peers_on_other_cpus() {
+        if !state.expects_something() {
             state.waiting_since = None;
+            return (state, false);
+        }
+        if !state.peers_on_other_cpus() {
+            state.waits_beside_peer();
             return (state, false);
         }
         let window = state.window.window_for_next();
@@ -145,7 +153,11 @@ impl Environment {
             }
             state.watching = false;
             state.caller_sleeps = true;
+            let must_move = std::mem::take(&mut state.must_move);
             self.shared.unlock(state);
+            if must_move {
+                platform::leave_cpu();
+            }
             self.shared
                 .bells
                 .wait(self.looks_up.then_some(CALLER_LOOKS_UP));
@@ -297,12 +309,20 @@ impl State {
             return Some(false);
         }
         if !elsewhere {
-            self.waiting_since = None;
+            self.waits_beside_peer();
         } else if self.waiting_since.is_none() {
             self.window.window_for_next();
             self.waiting_since = Some(platform::monotonic_ns());
         }
         Some(true)
+    }
+
+    /// A wait begins, asleep, since all from whom something is expected are on this CPU.
+    fn waits_beside_peer(&mut self) {
+        self.waiting_since = None;
+        if self.window.is_allowed() {
+            self.must_move |= self.placement.waits_here(platform::monotonic_ns());
+        }
     }
 
     /// Whether JavaScript, which has just made a call, need not look for its answer: it sleeps and will be woken.

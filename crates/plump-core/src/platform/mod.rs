@@ -52,7 +52,7 @@ pub use spawner_thread::on_spawner_thread;
 
 pub use system::{
     Bell, adopt_parent, available_cpus, cpu_time, current_cpu, exit_now, ignore_interrupt,
-    online_cpus, parent_id, resident_bytes, signal_name, wait_any,
+    leave_cpu, online_cpus, parent_id, resident_bytes, signal_name, wait_any,
 };
 #[cfg(unix)]
 pub use unix::{

@@ -1,6 +1,6 @@
 //! What processes use, and where.
 //!
-//! System calls: `sched_getcpu`, `sched_getaffinity`, `clock_gettime`, `read` of `/proc/PID/statm`.
+//! System calls: `sched_getcpu`, `sched_getaffinity`, `sched_setaffinity`, `clock_gettime`, `read` of `/proc/PID/statm`.
 
 use std::fs;
 use std::mem::{self, MaybeUninit};
@@ -13,6 +13,33 @@ use std::time::Duration;
 pub fn current_cpu() -> u32 {
     // SAFETY: sched_getcpu takes nothing.
     u32::try_from(unsafe { libc::sched_getcpu() }).unwrap_or(u32::MAX)
+}
+
+/// Moves this thread to another CPU of those that it may run on, if there is one, and leaves it free to go anywhere again.
+pub fn leave_cpu() {
+    // SAFETY: a `cpu_set_t` is a bit field; zeros are valid and mean none.
+    let mut allowed: libc::cpu_set_t = unsafe { mem::zeroed() };
+    let bytes = size_of::<libc::cpu_set_t>();
+    // SAFETY: `allowed` has `bytes` bytes and outlives the call; 0 is this thread.
+    if unsafe { libc::sched_getaffinity(0, bytes, &raw mut allowed) } != 0 {
+        return;
+    }
+    let here = current_cpu() as usize;
+    let mut others = allowed;
+    if here >= 8 * bytes {
+        return;
+    }
+    // SAFETY: the set has a bit of that number.
+    unsafe { libc::CPU_CLR(here, &mut others) };
+    // SAFETY: CPU_COUNT only reads the set.
+    if unsafe { libc::CPU_COUNT(&others) } == 0 {
+        return;
+    }
+    // SAFETY: `others` has `bytes` bytes and outlives the call.
+    if unsafe { libc::sched_setaffinity(0, bytes, &raw const others) } == 0 {
+        // SAFETY: as above.
+        unsafe { libc::sched_setaffinity(0, bytes, &raw const allowed) };
+    }
 }
 
 /// How many CPUs this process may run on by its affinity, at least 1.

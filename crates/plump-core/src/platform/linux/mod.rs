@@ -14,7 +14,7 @@ mod quiet_writes;
 pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
 pub use bell_set::BellSet;
-pub use measure::{available_cpus, cpu_time, current_cpu, resident_bytes};
+pub use measure::{available_cpus, cpu_time, current_cpu, leave_cpu, resident_bytes};
 pub use parent::adopt_parent;
 
 pub(super) use close_from::{EXTRA_SPAWN_FLAGS, close_everything_from};

@@ -23,6 +23,9 @@ pub fn current_cpu() -> u32 {
     unsafe { GetCurrentProcessorNumber() }
 }
 
+/// Nothing here: there are no rings to watch, so nobody gains by leaving.
+pub fn leave_cpu() {}
+
 /// How many CPUs this process may run on by its affinity, at least 1.
 #[must_use]
 pub fn available_cpus() -> usize {

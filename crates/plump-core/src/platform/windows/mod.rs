@@ -19,7 +19,7 @@ mod startup;
 pub use bell::{Bell, wait_any};
 pub use child::Child;
 pub use inherited::{FIRST_INHERITED, InheritedEnd, inherited_number};
-pub use measure::{available_cpus, cpu_time, current_cpu, online_cpus, resident_bytes};
+pub use measure::{available_cpus, cpu_time, current_cpu, leave_cpu, online_cpus, resident_bytes};
 pub use pipe_reader::{PipeReader, open_inherited_reader, pipe_from_child};
 pub use pipe_writer::{PipeWriter, open_inherited_writer, pipe_to_child};
 pub use process::{adopt_parent, exit_now, ignore_interrupt, parent_id, signal_name};
