@@ -5,6 +5,7 @@
 
 pub mod block;
 pub mod bus;
+pub mod call_states;
 pub mod channel;
 pub mod control;
 pub mod debug;
@@ -17,9 +18,12 @@ pub mod inbox;
 pub mod limits;
 pub mod link;
 pub mod memory;
+pub mod placing;
 pub mod platform;
 pub mod port;
 pub mod process;
+pub mod queue;
 pub mod router;
+pub mod sent_log;
 pub mod stderr;
 pub mod timers;

@@ -1,0 +1,127 @@
+//! The payloads of calls that a worker has, so that those that had not begun can be sent to another one when it dies.
+//!
+//! One buffer for all of a worker's calls, written from front to back: keeping a small payload costs a copy of its bytes and
+//! no allocation. It begins anew whenever nothing is kept, and moves together when most of it is no longer needed.
+
+use crate::port::{extend_padded, padded_length};
+
+/// Below this a buffer is not tidied up.
+const TIDY_ABOVE_BYTES: usize = 64 * 1024;
+
+/// Memory that an empty log keeps.
+const KEPT_BYTES: usize = 256 * 1024;
+
+/// Where a payload is in its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    at: usize,
+    length: usize,
+}
+
+/// The payloads of one worker.
+#[derive(Debug, Default)]
+pub struct SentLog {
+    bytes: Vec<u8>,
+    live: usize,
+    count: usize,
+}
+
+impl SentLog {
+    /// Keeps a payload, `parts` together as a frame has them.
+    pub fn keep(&mut self, parts: &[&[u8]]) -> Kept {
+        let at = self.bytes.len();
+        self.bytes.reserve(padded_length(parts));
+        extend_padded(&mut self.bytes, parts);
+        let length = self.bytes.len() - at;
+        self.live += length;
+        self.count += 1;
+        Kept { at, length }
+    }
+
+    /// A payload that is kept.
+    #[must_use]
+    pub fn get(&self, kept: Kept) -> &[u8] {
+        &self.bytes[kept.at..kept.at + kept.length]
+    }
+
+    /// A payload that is not needed any more.
+    pub fn forget(&mut self, kept: Kept) {
+        self.live -= kept.length;
+        self.count -= 1;
+        if self.count == 0 {
+            self.bytes.clear();
+            if self.bytes.capacity() > KEPT_BYTES {
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Whether most of the buffer is no longer needed: `tidy` should follow.
+    #[must_use]
+    pub fn is_untidy(&self) -> bool {
+        self.bytes.len() > TIDY_ABOVE_BYTES && self.bytes.len() > 4 * self.live
+    }
+
+    /// Moves what is kept together; `all` are the places of everything that is.
+    pub fn tidy<'a>(&mut self, all: impl Iterator<Item = &'a mut Kept>) {
+        let mut bytes = Vec::with_capacity(2 * self.live);
+        for kept in all {
+            let at = bytes.len();
+            bytes.extend_from_slice(self.get(*kept));
+            kept.at = at;
+        }
+        self.bytes = bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_come_back_as_they_were() {
+        let mut log = SentLog::default();
+        let first = log.keep(&[b"one"]);
+        let second = log.keep(&[b"two", b"parts"]);
+        assert_eq!(log.get(first), b"one");
+        assert_eq!(log.get(second), b"two\0\0\0\0\0parts");
+        log.forget(first);
+        assert_eq!(log.get(second), b"two\0\0\0\0\0parts");
+    }
+
+    #[test]
+    fn a_log_does_not_grow_while_calls_come_and_go() {
+        let mut log = SentLog::default();
+        let stays = log.keep(&[b"a long one that stays"]);
+        let mut kept = std::collections::VecDeque::new();
+        let mut stays = stays;
+        for number in 0..100_000_u32 {
+            kept.push_back((number, log.keep(&[&number.to_le_bytes()])));
+            if kept.len() > 64 {
+                let (_, gone) = kept.pop_front().unwrap();
+                log.forget(gone);
+            }
+            if log.is_untidy() {
+                let places = kept.iter_mut().map(|(_, kept)| kept);
+                log.tidy(places.chain(std::iter::once(&mut stays)));
+            }
+        }
+        assert!(
+            log.bytes.capacity() < 4 * TIDY_ABOVE_BYTES,
+            "{}",
+            log.bytes.capacity()
+        );
+        assert_eq!(log.get(stays), b"a long one that stays");
+        for (number, kept) in kept {
+            assert_eq!(log.get(kept), number.to_le_bytes());
+        }
+    }
+
+    #[test]
+    fn an_empty_log_gives_its_memory_back() {
+        let mut log = SentLog::default();
+        let kept = log.keep(&[&vec![0; 1 << 20]]);
+        log.forget(kept);
+        assert_eq!(log.bytes.capacity(), 0);
+    }
+}
