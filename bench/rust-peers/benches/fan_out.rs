@@ -18,7 +18,8 @@ use plump_core::platform::{PipeReader, PipeWriter, Reactor, pipe_from_child, pip
 use plump_core::port::{Order, Port};
 
 const RECEIVERS: [usize; 3] = [1, 4, 16];
-/// Events between giving and taking: few enough for the buffers of all.
+/// Events between giving and taking: few enough for the buffers of all. Those that wait for a pipe leave together, as
+/// they do in plump-ipc; the others send one at a time.
 const BATCH: usize = 16;
 const MAX_PAYLOAD_BYTES: usize = 1 << 20;
 

@@ -21,17 +21,19 @@ const BUFFERED: usize = 64;
 fn ring<const BYTES: usize>(placement: Placement, count: u64) -> Duration {
     let pair = RingPair::create(DEFAULT_CAPACITY).expect("shared memory");
     let (mut host, mut worker) = pair.into_channels();
-    let total = BYTES as u64 * count;
+    // Message by message, as the others hand them out; plump-ipc itself reads all there is at once.
     let reading = placement.spawn(move || {
-        let mut into = vec![0; 64 * 1024];
-        let mut seen = 0;
-        while seen < total {
-            if let Ok(read) = worker.try_read(&mut into) {
-                seen += read as u64;
-            } else if worker.sleep(Sleeper::IoThread) {
-                worker.io_bell().wait(None);
-                worker.io_bell().clear();
-                worker.watch();
+        let mut message = [0; BYTES];
+        for _ in 0..count {
+            let mut filled = 0;
+            while filled < BYTES {
+                if let Ok(read) = worker.try_read(&mut message[filled..]) {
+                    filled += read;
+                } else if worker.sleep(Sleeper::IoThread) {
+                    worker.io_bell().wait(None);
+                    worker.io_bell().clear();
+                    worker.watch();
+                }
             }
         }
     });
