@@ -1,5 +1,5 @@
 export default {
-  files: ['__test__/**/*.test.{js,ts}', 'scripts/__test__/*.test.js'],
+  files: ['__test__/**/*.test.{js,ts}', 'scripts/__test__/*.test.js', 'bench/__test__/*.test.js'],
   extensions: { js: true, ts: 'module' },
   nodeArguments: ['--import=tsx'],
   // A test file that ends its process, or loads the addon in a broken state, must not take the others with it.

@@ -2,6 +2,7 @@
 // Started by frame/run-cell.js with the request as JSON; writes the result as JSON to a file.
 import { writeFileSync } from 'node:fs'
 import { startBusyProcesses } from './frame/busy-processes.js'
+import { everyWorkerAnswers } from './frame/every-worker.js'
 import { pin } from './frame/pinning.js'
 import { PEERS } from './peers.js'
 import { loadWorkload } from './workloads.js'
@@ -49,15 +50,14 @@ async function measure() {
     case: wanted,
     seconds: request.seconds,
     seed: request.seed,
-    /** Starts a session, waits for its workers, pins it as the case's regime says. */
+    /** Starts a session, waits until every worker has answered, pins it as the case's regime says. */
     async start(options = {}) {
       const session = adapter.start(options)
       sessions.push(session)
       await session.ready
-      const invoke = session.acall ?? session.call
-      if (wanted.regime === 'apart' || wanted.regime === 'one-cpu') {
-        pin(wanted.regime, await invoke('identity'))
-      }
+      if (peer.kind === 'floor') return session
+      const identity = await everyWorkerAnswers(session, options.workers ?? 1)
+      if (wanted.regime === 'apart' || wanted.regime === 'one-cpu') pin(wanted.regime, identity)
       return session
     },
     /** Stops a session before the end of the measurement. */

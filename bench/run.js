@@ -4,9 +4,10 @@ import { dirname, resolve } from 'node:path'
 import { HELP, readArguments } from './frame/arguments.js'
 import { judgeGoals } from './frame/goals.js'
 import { installMissing, versions } from './frame/install.js'
-import { describeMachine, sayMachine } from './frame/machine.js'
+import { commitOf, describeMachine, sayMachine } from './frame/machine.js'
 import { planCases } from './frame/plan.js'
 import { createProgress } from './frame/progress.js'
+import { lookAround, sayQuiet, summariseQuiet } from './frame/quiet.js'
 import { endAllCells, runCell } from './frame/run-cell.js'
 import { format, printTable, summarise } from './frame/table.js'
 import { PEERS } from './peers.js'
@@ -50,7 +51,15 @@ async function main() {
       `rounds, seed ${options.seed}`,
   )
 
+  const around = await lookAround()
+  if (around.othersPercent > 0) {
+    say(`other processes use ${around.othersPercent} % of one CPU before anything is measured`)
+  }
   const results = await measure(plan, options, total)
+  const readings = [...results.values()].flatMap((peers) =>
+    [...peers.values()].flatMap((rounds) => rounds.map((result) => result.quiet)),
+  )
+  const quiet = summariseQuiet(around, await lookAround(), readings)
   const cases = []
   const goals = []
   for (const workload of new Set(plan.map((each) => each.workload))) {
@@ -73,11 +82,14 @@ async function main() {
     goals.push(...judgeGoals(workload, summaries))
   }
   printGoals(goals)
+  process.stdout.write(`\n${sayQuiet(quiet)}\n`)
   if (options.json !== undefined) {
     const { rounds, seconds, seed } = options
     writeResult(options.json, {
       date,
+      commit: commitOf(),
       machine,
+      quiet,
       versions: found,
       rounds,
       seconds,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { threadId } from 'node:worker_threads'
 
 const PAGE_BYTES = 4096
@@ -54,6 +55,41 @@ export function burn(ms) {
   const end = performance.now() + ms
   while (performance.now() < end);
   return ms
+}
+
+/** Rounds of `spin` that take about a microsecond on the machine of the committed results. */
+const SPIN_ROUNDS_PER_US = 600
+
+/**
+ * Uses the CPU for about `us` microseconds: always the same number of rounds, so that the work stays the same when
+ * there are more workers than CPUs (wall time, as `burn` keeps, would let them all pretend to work at once).
+ *
+ * @returns what only doing the work gives
+ */
+export function spin(us) {
+  const rounds = Math.round(us * SPIN_ROUNDS_PER_US)
+  let state = rounds
+  for (let round = 0; round < rounds; round++) {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + round) | 0
+  }
+  return state
+}
+
+const counts = new Map()
+
+/** How many calls with `key` this worker has had: 1, 2, 3 only when they all came here, in their order. */
+export function count(key) {
+  const next = (counts.get(key) ?? 0) + 1
+  counts.set(key, next)
+  return next
+}
+
+/** The same with a turn of the event loop between reading and writing: calls of one key that overlap lose a count. */
+export async function countLater(key) {
+  const next = (counts.get(key) ?? 0) + 1
+  await nextTurn()
+  counts.set(key, next)
+  return next
 }
 
 /**

@@ -3,7 +3,7 @@
 // needs      what a peer must offer, one of the list (see peers.js)
 // cases      named parameter sets; `regime` says how processes are placed on CPUs
 // figure     the metric that the table compares, its unit and which way is better
-// beside     a second metric for the table
+// beside     a second metric for the table, with its unit, and which way is better where a goal is about it
 // variants   variants of plump-ipc that run here too
 // floor      a floor that is measured beside the peers
 // python     true if python/measure.py knows the workload
@@ -30,6 +30,10 @@ export const WORKLOADS = [
   'memory',
   'spawn-blocking',
   'handlers',
+  'mixed',
+  'keyed',
+  'pool-width',
+  'cancel-storm',
 ]
 
 /** The check of the adapters runs as a workload too, but never in the table. */

@@ -36,6 +36,7 @@ export async function test(avaArguments) {
       const env = { PLUMP_TEST_CHANNEL: 'pipe' }
       results.push(await runTests('ava, calls over pipes', testTypeScript(args, env), avaCounts))
     }
+    failed += await takeAll([smokeRunBenchmarks])
     for (const counts of results) {
       passed += counts.passed
       failed += counts.failed
@@ -48,6 +49,13 @@ export async function test(avaArguments) {
 
   console.log(`${passed} passed, ${failed} failed`)
   if (failed > 0) process.exitCode = 1
+}
+
+/** Every benchmark of the core once, so that none of them rots: without `--bench` criterion measures nothing. */
+function smokeRunBenchmarks() {
+  return step('benchmarks of the core, each once', () =>
+    cargo('test', '--quiet', '--package', 'plump-core', '--benches'),
+  )
 }
 
 /** Calls take the fastest channel there is; here that is a ring, and a pipe is what they fall back to. */

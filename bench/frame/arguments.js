@@ -10,7 +10,7 @@ export const HELP = `npm run bench -- [options]
   --seconds s      time of each measurement (default 0.5)
   --json file      write the result there, raw data included
   --seed n         seed of payloads and of the first order of peers (default 1)
-  --max-minutes m  no new measurement after that time (default 60)
+  --max-minutes m  no new measurement after that time (default 120)
   --list           names of the peers and workloads
   --help           this text
 
@@ -29,7 +29,7 @@ export function readArguments(argv) {
       seconds: { type: 'string', default: '0.5' },
       json: { type: 'string' },
       seed: { type: 'string', default: '1' },
-      'max-minutes': { type: 'string', default: '60' },
+      'max-minutes': { type: 'string', default: '120' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

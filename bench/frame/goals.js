@@ -4,6 +4,7 @@
 //   { …, againstCase }            compared with that case instead of the same one
 //   { case, against, plus }       at most `against`'s figure plus that, in the figure's unit
 //   { case, atMost } { case, atLeast }  a fixed bound, in the figure's unit
+//   { …, beside: true }           about the workload's second metric instead of its figure
 //
 // `against` is a peer's name, 'best-peer' or 'best-process'.
 import { PEERS } from '../peers.js'
@@ -17,10 +18,11 @@ export function judgeGoals(workload, summaries) {
   for (const goal of workload.goals) {
     const peer = goal.peer ?? 'plump-ipc'
     const peers = summaries.get(goal.case)
-    const own = peers?.get(peer)?.figure
+    const compared = goal.beside ? 'beside' : 'figure'
+    const own = peers?.get(peer)?.[compared]
     if (own === undefined) continue
-    const { unit, better } = workload.figure
-    const label = `${workload.name}@${goal.case} ${peer}`
+    const { metric, unit, better } = workload[compared]
+    const label = `${workload.name}@${goal.case} ${peer}${goal.beside ? `, ${metric}` : ''}`
     if (goal.atMost !== undefined) {
       const text = `${label}: ${show(own)} ${unit}, at most ${goal.atMost}`
       judged.push({ text, reached: own <= goal.atMost })
@@ -32,7 +34,7 @@ export function judgeGoals(workload, summaries) {
       continue
     }
     const others = summaries.get(goal.againstCase ?? goal.case)
-    const other = others && findPeer(goal.against, others, better)
+    const other = others && findPeer(goal.against, others, compared, better)
     if (other === undefined) continue
     const rival = goal.againstCase ? `${other.name}@${goal.againstCase}` : other.name
     const named = goal.against.startsWith('best-') ? `${goal.against} (${rival})` : rival
@@ -54,13 +56,13 @@ export function advantage(own, other, better) {
   return better === 'lower' ? other / own : own / other
 }
 
-function findPeer(against, peers, better) {
+function findPeer(against, peers, compared, better) {
   if (!against.startsWith('best-')) {
-    const found = peers.get(against)
-    return found?.figure === undefined ? undefined : { name: against, figure: found.figure }
+    const figure = peers.get(against)?.[compared]
+    return figure === undefined ? undefined : { name: against, figure }
   }
   let best
-  for (const [name, { figure }] of peers) {
+  for (const [name, { [compared]: figure }] of peers) {
     const peer = PEERS.get(name)
     if (figure === undefined || peer.kind === 'floor' || name.startsWith('plump-ipc')) continue
     if (against === 'best-process' && peer.kind !== 'process') continue

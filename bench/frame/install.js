@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,7 +13,7 @@ const LIMIT_MS = 300_000
  * @param python whether PlumpIPC for Python is wanted
  */
 export function installMissing({ python, say }) {
-  if (!existsSync(join(BENCH, 'node_modules', 'piscina'))) {
+  if (!arePeersInstalled()) {
     say('installing the peers (npm ci in bench/)')
     run('npm', ['ci', '--no-fund', '--no-audit'], say)
   }
@@ -22,6 +22,22 @@ export function installMissing({ python, say }) {
     if (run('python3', ['-m', 'venv', VENV], say)) {
       run(join(VENV, 'bin', 'pip'), ['install', '--quiet', 'plump-ipc==0.1.0'], say)
     }
+  }
+}
+
+/** Whether every peer that is not optional is there in the version of package.json, which may have changed since. */
+function arePeersInstalled() {
+  const { dependencies } = JSON.parse(readFileSync(join(BENCH, 'package.json'), 'utf8'))
+  return Object.entries(dependencies).every(([name, version]) => installed(name) === version)
+}
+
+/** @returns the version of a package in bench/node_modules, or undefined */
+function installed(name) {
+  try {
+    const path = join(BENCH, 'node_modules', name, 'package.json')
+    return JSON.parse(readFileSync(path, 'utf8')).version
+  } catch {
+    return undefined
   }
 }
 
@@ -42,12 +58,7 @@ export function versions() {
   const root = JSON.parse(readFileSync(join(BENCH, '..', 'package.json'), 'utf8'))
   found[root.name] = root.version
   for (const name of Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies })) {
-    try {
-      const path = join(BENCH, 'node_modules', name, 'package.json')
-      found[name] = JSON.parse(readFileSync(path, 'utf8')).version
-    } catch {
-      found[name] = 'not installed'
-    }
+    found[name] = installed(name) ?? 'not installed'
   }
   found['PlumpIPC (Python)'] = pythonPackageVersion() || 'not installed'
   const python = spawnSync(join(VENV, 'bin', 'python'), ['--version'], { encoding: 'utf8' })

@@ -1,6 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import os from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { fileURLToPath } from 'node:url'
+
+const CLOCK_READINGS = 200_000
 
 /** What must stand beside every figure: a wake-up costs 20 times more on a virtual machine. */
 export function describeMachine() {
@@ -12,6 +16,7 @@ export function describeMachine() {
     platform: `${os.platform()} ${os.arch()}`,
     kernel: os.release(),
     virtualised: virtualised(),
+    clockNs: Math.round(clockNs()),
     loadAverage: os.loadavg().map((value) => Number(value.toFixed(2))),
   }
 }
@@ -21,6 +26,28 @@ export function sayMachine(machine) {
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, ` +
     `kernel ${machine.kernel}, ${machine.virtualised}, load ${machine.loadAverage[0]}`
   )
+}
+
+/** The commit that is measured, with `+` when sources differ from it; undefined outside of a repository. */
+export function commitOf() {
+  const git = (...args) =>
+    spawnSync('git', args, {
+      cwd: fileURLToPath(new URL('../..', import.meta.url)),
+      encoding: 'utf8',
+    })
+  const head = git('rev-parse', '--short=12', 'HEAD')
+  if (head.error || head.status !== 0) return undefined
+  const changed = git('status', '--porcelain', '--', 'src', 'crates', 'bench', ':!bench/results')
+  return head.stdout.trim() + (changed.stdout === '' ? '' : '+')
+}
+
+/** What reading the clock costs, which the timing loops do once or twice a call. */
+function clockNs() {
+  let sum = 0
+  const begun = performance.now()
+  for (let index = 0; index < CLOCK_READINGS; index++) sum += performance.now()
+  const took = performance.now() - begun
+  return sum === 0 ? 0 : (took * 1e6) / CLOCK_READINGS
 }
 
 function virtualised() {

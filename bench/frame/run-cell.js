@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { watchOthers } from './quiet.js'
 
 const CELL = fileURLToPath(new URL('../cell.js', import.meta.url))
 const KEPT_OUTPUT_CHARACTERS = 2000
@@ -36,6 +37,7 @@ export async function runCell({ peer, workload, case: name, seconds, seed, limit
     if (HAS_TIMEOUT) {
       command.unshift('timeout', '--signal=KILL', String(limitSeconds + SECOND_WATCHDOG_SECONDS))
     }
+    const endWatch = watchOthers()
     const child = spawn(command[0], [...command.slice(1), JSON.stringify(request)], {
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
@@ -60,20 +62,23 @@ export async function runCell({ peer, workload, case: name, seconds, seed, limit
       child.once('error', (failure) => resolve({ error: failure }))
     })
     clearTimeout(watchdog)
+    // Before the group is ended: who inherits its processes would be taken for somebody else.
+    const quiet = endWatch(child.pid)
     const leftBehind = endGroup(child.pid)
     groups.delete(child.pid)
     child.stdout.destroy()
     child.stderr.destroy()
     const outcome = readOutcome(resultPath)
     if (late && outcome === undefined) {
-      return { error: `hung: ended after ${limitSeconds} s`, output, leftBehind }
+      return { error: `hung: ended after ${limitSeconds} s`, output, leftBehind, quiet }
     }
     if (error !== undefined) return { error: error.message }
     if (outcome === undefined) {
-      return { error: `the measuring process ended with ${signal ?? code}`, output, leftBehind }
+      const how = `the measuring process ended with ${signal ?? code}`
+      return { error: how, output, leftBehind, quiet }
     }
-    if (outcome.error !== undefined) return { error: outcome.error, output, leftBehind }
-    return { metrics: outcome.result, leftBehind }
+    if (outcome.error !== undefined) return { error: outcome.error, output, leftBehind, quiet }
+    return { metrics: outcome.result, leftBehind, quiet }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { packBytes, unpackBytes } from './base64.js'
+import { chainByKey, workerOfKey } from './by-key.js'
 import { pendingCalls } from './pending-calls.js'
 
 const MODULE = fileURLToPath(new URL('../workers/fork.js', import.meta.url))
@@ -9,7 +10,7 @@ const MODULE = fileURLToPath(new URL('../workers/fork.js', import.meta.url))
 export function forkPeer(serialization) {
   const json = serialization === 'json'
   return {
-    start({ workers = 1 } = {}) {
+    start({ workers = 1, keys } = {}) {
       const calls = pendingCalls()
       let listener = () => {}
       const pool = Array.from({ length: workers }, () => {
@@ -23,6 +24,8 @@ export function forkPeer(serialization) {
       })
       const unpack = json ? unpackBytes : (value) => value
       const pack = json ? (args) => args.map(packBytes) : (args) => args
+      const onWorkerOfKey = (key, name, ...args) =>
+        calls.add((id) => pool[workerOfKey(key, workers)].send({ id, name, args: pack(args) }))
       let turn = 0
       return {
         acall: (name, ...args) =>
@@ -30,6 +33,7 @@ export function forkPeer(serialization) {
             pool[turn].send({ id, name, args: pack(args) })
             turn = (turn + 1) % workers
           }),
+        keyed: keys === 'overlapping' ? chainByKey(onWorkerOfKey) : onWorkerOfKey,
         listen: (callback) => (listener = callback),
         publish(event) {
           const full = []

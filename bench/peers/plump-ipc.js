@@ -39,6 +39,18 @@ export function plumpIpcPeer(options) {
                 const block = instance.allocate(length)
                 return { bytes: block.bytes, acall: (name) => instance.acall(name, block) }
               },
+        keyed: takes(instance, { key: 'any' })
+          ? (key, name, ...args) => instance.with({ key }).acall(name, ...args)
+          : undefined,
+        cancellable: takes(instance, { signal: new AbortController().signal })
+          ? (name, ...args) => {
+              const controller = new AbortController()
+              return {
+                answer: instance.with({ signal: controller.signal }).acall(name, ...args),
+                cancel: () => controller.abort(),
+              }
+            }
+          : undefined,
         listen: (callback) => (listener = callback),
         publish(event) {
           plumpBus.broadcast(event)
@@ -54,5 +66,16 @@ export function plumpIpcPeer(options) {
         },
       }
     },
+  }
+}
+
+/** Whether this version knows the option of a call: without it the session says that it does not offer this. */
+function takes(instance, options) {
+  try {
+    instance.with(options)
+    return true
+  } catch (error) {
+    if (error.code !== 'ERR_PLUMP_INVALID_OPTION') throw error
+    return false
   }
 }

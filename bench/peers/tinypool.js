@@ -1,4 +1,5 @@
 import Tinypool from 'tinypool'
+import { chainByKey, workerOfKey } from './by-key.js'
 
 const filename = new URL('../workers/piscina.js', import.meta.url).href
 
@@ -7,17 +8,26 @@ export function tinypoolPeer(runtime) {
   const threads = runtime === 'worker_threads'
   return {
     package: 'tinypool',
-    start({ workers = 1, inFlight = 1 } = {}) {
-      const pool = new Tinypool({
-        filename,
-        runtime,
-        minThreads: workers,
-        maxThreads: workers,
-        concurrentTasksPerWorker: inFlight > 1 ? 64 : 1,
-        ...(threads ? {} : { serialization: 'advanced' }),
+    start({ workers = 1, inFlight = 1, payloadBytes, keys } = {}) {
+      // It has no keys: a pool of one worker for each share of them.
+      const pools = Array.from({ length: keys ? workers : 1 }, () => {
+        const size = keys ? 1 : workers
+        return new Tinypool({
+          filename,
+          runtime,
+          minThreads: size,
+          maxThreads: size,
+          concurrentTasksPerWorker: inFlight > 1 ? 64 : 1,
+          // Its default for processes is JSON, which is faster for small values and carries no bytes.
+          ...(threads || payloadBytes === undefined ? {} : { serialization: 'advanced' }),
+        })
       })
+      const [pool] = pools
+      const onWorkerOfKey = (key, name, ...args) =>
+        pools[workerOfKey(key, workers)].run(args, { name })
+      let turn = 0
       return {
-        acall: (name, ...args) => pool.run(args, { name }),
+        acall: (name, ...args) => pools[turn++ % pools.length].run(args, { name }),
         move(length) {
           const bytes = new Uint8Array(length)
           return {
@@ -25,7 +35,15 @@ export function tinypoolPeer(runtime) {
             acall: (name) => pool.run([bytes], { name, transferList: [bytes.buffer] }),
           }
         },
-        stop: () => pool.destroy(),
+        keyed: keys === 'overlapping' ? chainByKey(onWorkerOfKey) : onWorkerOfKey,
+        cancellable(name, ...args) {
+          const controller = new AbortController()
+          return {
+            answer: pool.run(args, { name, signal: controller.signal }),
+            cancel: () => controller.abort(),
+          }
+        },
+        stop: () => Promise.all(pools.map((each) => each.destroy())),
       }
     },
   }

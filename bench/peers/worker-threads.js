@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads'
+import { chainByKey, workerOfKey } from './by-key.js'
 import { pendingCalls } from './pending-calls.js'
 
 const MODULE = new URL('../workers/worker-threads.js', import.meta.url)
 
 export default {
-  start({ workers = 1 } = {}) {
+  start({ workers = 1, keys } = {}) {
     const calls = pendingCalls()
     let listener = () => {}
     const pool = Array.from({ length: workers }, () => {
@@ -21,6 +22,8 @@ export default {
       pool[turn].postMessage(message, transfer)
       turn = (turn + 1) % workers
     }
+    const onWorkerOfKey = (key, name, ...args) =>
+      calls.add((id) => pool[workerOfKey(key, workers)].postMessage({ id, name, args }))
     return {
       acall: (name, ...args) => calls.add((id) => post({ id, name, args })),
       move(length) {
@@ -30,6 +33,7 @@ export default {
           acall: (name) => calls.add((id) => post({ id, name, args: [bytes] }, [bytes.buffer])),
         }
       },
+      keyed: keys === 'overlapping' ? chainByKey(onWorkerOfKey) : onWorkerOfKey,
       listen: (callback) => (listener = callback),
       publish(event) {
         for (const worker of pool) worker.postMessage({ event })

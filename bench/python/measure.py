@@ -426,10 +426,14 @@ def pss_mib(pids):
 
 
 def memory(session, request):
+    case = request["case"]
+
     def calls(which):
         for index in range(1000):
             expect(which.call("add", index, 2), index + 2)
-        time.sleep(0.5)
+        for _ in range(case["buffers"]):
+            which.call("touch", bytearray(16 << 20))
+        time.sleep(case["restMs"] / 1000)
 
     calls(session)
     known = [os.getpid(), session.process.pid]
@@ -437,7 +441,7 @@ def memory(session, request):
     second = Session()
     calls(second)
     result = {
-        "pss": pss_mib([*known, second.process.pid]) - before,
+        "memory": pss_mib([*known, second.process.pid]) - before,
         "workerPss": pss_mib([second.process.pid]),
         "hostPss": pss_mib([os.getpid()]),
     }

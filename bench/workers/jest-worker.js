@@ -1,1 +1,1 @@
-export { add, burn, digest, echo, ends, give, identity, touch } from '../tasks.js'
+export * from '../tasks.js'

@@ -8,6 +8,7 @@ export default {
   figure: { metric: 'perSecond', unit: 'calls/s', better: 'higher' },
   beside: { metric: 'p99', unit: 'µs' },
   variants: ['plump-ipc-pipe'],
+  floor: 'local',
   python: true,
   goals: [
     { case: '64', against: 'worker-threads', times: 5 },

@@ -13,6 +13,7 @@ export default {
   figure: { metric: 'p50', unit: 'µs', better: 'lower' },
   beside: { metric: 'p99', unit: 'µs' },
   variants: ['plump-ipc-pipe'],
+  floor: 'local',
   python: true,
   goals: ['worker-threads', 'fork-advanced'].flatMap((against) => [
     { case: 'apart', against, times: 30 },

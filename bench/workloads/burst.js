@@ -6,7 +6,9 @@ export default {
   needs: ['acall'],
   cases: [{ name: '10000', regime: 'free', size: 10_000 }],
   figure: { metric: 'perSecond', unit: 'calls/s', better: 'higher' },
+  beside: { metric: 'max', unit: 'ms' },
   variants: ['plump-ipc-pipe'],
+  floor: 'local',
   python: true,
   goals: [
     { case: '10000', against: 'worker-threads', times: 5 },

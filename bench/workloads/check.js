@@ -21,9 +21,9 @@ export default {
     const done = []
     const bytes = randomBytes(BYTES, seed)
     const session = await start({ workers: 1, payloadBytes: BYTES })
-    if (peer.offers.includes('copy')) {
-      assert.equal(session.acall('touch', bytes), touch(bytes))
-      return { checks: 1, done: ['copies'] }
+    if (peer.kind === 'floor') {
+      assert.equal(await session.acall('touch', bytes), touch(bytes))
+      return { checks: 1, done: ['reads every page'] }
     }
     for (const way of ['call', 'acall']) {
       assert.equal(typeof session[way] === 'function', peer.offers.includes(way), `offers ${way}`)
@@ -76,19 +76,25 @@ export default {
       )
       done.push('2,000 in flight, every answer to its caller')
 
-      const two = await start({ workers: 2 })
-      const who = new Set()
-      for (let round = 0; round < 20 && who.size < 2; round++) {
-        const identities = await Promise.all([two.acall('identity', 10), two.acall('identity', 10)])
-        for (const { pid, threadId } of identities) who.add(`${pid}/${threadId}`)
-      }
-      assert.equal(who.size, 2, 'two workers were asked for')
+      // Starting a session fails unless each of its workers has answered.
+      await start({ workers: 2 })
       done.push('two workers share the work')
     }
+    if (peer.offers.includes('pool')) {
+      await start({ workers: 8, inFlight: 64 })
+      done.push('eight, too')
+    }
 
-    if (peer.offers.includes('move') && session.move === undefined) {
-      done.push('NOT: moves a buffer')
-    } else if (peer.offers.includes('move')) {
+    const lacks = (offer, method) => {
+      if (session[method] !== undefined) return false
+      done.push(`NOT: ${offer}`)
+      return true
+    }
+    if (peer.offers.includes('keys') && !lacks('keys', 'keyed')) await checkKeys(start, done)
+    if (peer.offers.includes('cancel') && !lacks('cancel', 'cancellable')) {
+      await checkCancel(start, done)
+    }
+    if (peer.offers.includes('move') && !lacks('move', 'move')) {
       const movable = session.move(BYTES)
       assert.equal(movable.bytes.length, BYTES)
       movable.bytes.set(bytes)
@@ -99,6 +105,42 @@ export default {
     if (peer.offers.includes('publish')) await checkEventsToWorkers(start, done)
     return { checks: done.length, done }
   },
+}
+
+/** A count that is not the next one of its key: another worker, another order, or two calls of a key at once. */
+async function checkKeys(start, done) {
+  for (const [keys, task] of [
+    ['plain', 'count'],
+    ['overlapping', 'countLater'],
+  ]) {
+    const { keyed } = await start({ workers: 2, inFlight: 64, keys })
+    const calls = Array.from({ length: 400 }, (_unused, index) => {
+      const key = `user-${index % 8}`
+      return keyed(key, task, key)
+    })
+    const counts = await Promise.all(calls)
+    assert.deepEqual(
+      counts,
+      counts.map((_count, index) => Math.floor(index / 8) + 1),
+    )
+  }
+  done.push('calls of a key on one worker, one at a time, in order')
+}
+
+/** Behind a call that keeps the only worker busy: the cancelled one is rejected at once and never runs. */
+async function checkCancel(start, done) {
+  const { acall, cancellable } = await start({ cancels: true })
+  const busy = acall('burn', 150)
+  const kept = cancellable('count', 'kept')
+  const cancelled = cancellable('count', 'cancelled')
+  const before = performance.now()
+  cancelled.cancel()
+  await assert.rejects(async () => cancelled.answer)
+  assert.ok(performance.now() - before < 75, 'the cancelled call was rejected only by the worker')
+  assert.equal(await busy, 150)
+  assert.equal(await kept.answer, 1)
+  assert.equal(await acall('count', 'cancelled'), 1, 'the cancelled call was run')
+  done.push('cancels what waits')
 }
 
 async function checkEventsToHost(start, stop, done) {

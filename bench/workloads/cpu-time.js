@@ -13,6 +13,7 @@ export default {
   figure: { metric: 'cpuPerCall', unit: 'µs', better: 'lower' },
   beside: { metric: 'perSecond', unit: 'calls/s' },
   variants: ['plump-ipc-pipe'],
+  floor: 'local',
   python: true,
   goals: [{ case: 'handlers-1ms', against: 'worker-threads', plus: 60 }],
   async run({ seconds, start, case: { width, task, args, answer } }) {

@@ -22,7 +22,11 @@ export default {
   ),
   async run({ seconds, start, case: { workers, width, load } }) {
     // Handlers of 5 ms are long tasks: no peer is told to put several on one worker.
-    const { acall } = await start({ workers, inFlight: load === 'burn' ? 1 : width })
+    const { acall } = await start({
+      workers,
+      inFlight: load === 'burn' ? 1 : width,
+      ...(load === 'touch' ? { payloadBytes: BUFFER_BYTES } : {}),
+    })
     const once = loadOf(load, acall)
     await once(0)
     const watch = watchLoopDelay()

@@ -1,60 +1,59 @@
 import { expect, sleep } from '../frame/loops.js'
-import { collectGarbage, pssMiB } from '../frame/memory.js'
+import { collectGarbage, familyMiB, pssMiB } from '../frame/memory.js'
+import { touch } from '../tasks.js'
 
 const CALLS = 1000
-const REST_MS = 500
+const BUFFER_BYTES = 16 << 20
+const BUFFERS = 8
 
 export default {
   name: 'memory',
-  title: 'memory (PSS) of one more worker at rest, what the host gained included',
+  title: 'memory of one more worker at rest, what the host gained and what both share included',
   needs: ['acall', 'call'],
-  cases: [{ name: 'at-rest', regime: 'free' }],
-  figure: { metric: 'pss', unit: 'MiB', better: 'lower' },
+  cases: [
+    { name: 'at-rest', regime: 'free', buffers: 0, restMs: 500 },
+    // What a worker keeps of large arguments when nothing comes after them.
+    { name: 'after-buffers', regime: 'free', buffers: BUFFERS, restMs: 2000 },
+  ],
+  figure: { metric: 'memory', unit: 'MiB', better: 'lower' },
   beside: { metric: 'workerPss', unit: 'MiB' },
   variants: ['plump-ipc-pipe'],
   python: true,
   goals: ['fork-json', 'fork-advanced'].map((against) => ({ case: 'at-rest', against, plus: 4 })),
-  async run({ adapter, start }) {
-    if (adapter.startsOnce) return onlyWorker(start)
-    // Two starts: the first pays for what the host loads once, so only the second is a worker.
-    const first = await start()
-    const invokeFirst = first.acall ?? first.call
-    for (let index = 0; index < CALLS; index++) await invokeFirst('add', index, 2)
+  async run({ adapter, start, case: { buffers, restMs } }) {
+    const options = buffers > 0 ? { payloadBytes: BUFFER_BYTES } : {}
     const rest = async () => {
-      await sleep(REST_MS)
+      await sleep(restMs)
       collectGarbage()
     }
+    // For a peer that keeps one worker per process, what the host loads for it is counted too. Of the others a second
+    // worker is measured: the first pays for what the host loads once.
+    const first = adapter.startsOnce ? undefined : await startUsed(start, options, buffers)
     await rest()
-    const { pid: firstPid } = await invokeFirst('identity')
+    const pids = first === undefined ? [process.pid] : [process.pid, first]
+    const before = familyMiB(pids)
+    const pid = await startUsed(start, options, buffers)
     await rest()
-    const before = sumOf([process.pid, firstPid])
-    const second = await start()
-    const invoke = second.acall ?? second.call
-    for (let index = 0; index < CALLS; index++) expect(await invoke('add', index, 2), index + 2)
-    const { pid } = await invoke('identity')
-    await rest()
+    const after = familyMiB([...pids, pid])
     return {
-      pss: sumOf([process.pid, firstPid, pid]) - before,
+      memory: after.memory - before.memory,
+      shared: after.shared - before.shared,
       workerPss: pid === process.pid ? 0 : pssMiB(pid),
       hostPss: pssMiB(process.pid),
     }
   },
 }
 
-/** For a peer that keeps one worker per process: what the host loads for it is counted too. */
-async function onlyWorker(start) {
-  collectGarbage()
-  const before = pssMiB(process.pid)
-  const { call } = await start()
-  for (let index = 0; index < CALLS; index++) expect(call('add', index, 2), index + 2)
-  await sleep(REST_MS)
-  collectGarbage()
-  const after = pssMiB(process.pid)
-  return { pss: after - before, workerPss: 0, hostPss: after }
-}
-
-function sumOf(pids) {
-  let sum = 0
-  for (const pid of new Set(pids)) sum += pssMiB(pid)
-  return sum
+/** Starts a worker and calls it; resolves to its process id. */
+async function startUsed(start, options, buffers) {
+  const session = await start(options)
+  const invoke = session.acall ?? session.call
+  for (let index = 0; index < CALLS; index++) expect(await invoke('add', index, 2), index + 2)
+  if (buffers > 0) {
+    const payload = Buffer.alloc(BUFFER_BYTES, 1)
+    const sum = touch(payload)
+    for (let index = 0; index < buffers; index++) expect(await invoke('touch', payload), sum)
+  }
+  const { pid } = await invoke('identity')
+  return pid
 }

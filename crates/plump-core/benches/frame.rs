@@ -7,7 +7,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use plump_core::frame::{FrameKind, Header};
+use plump_core::frame::{FrameKind, HEADER_BYTES, Header};
 
 fn header(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frame header");
@@ -21,6 +21,11 @@ fn header(criterion: &mut Criterion) {
     let bytes = header.encode();
     group.bench_function("decode and check", |bencher| {
         bencher.iter(|| Header::decode(black_box(&bytes)));
+    });
+    // The floor: as many bytes, without any meaning.
+    group.bench_function("copy", |bencher| {
+        let mut copy = [0; HEADER_BYTES];
+        bencher.iter(|| copy.copy_from_slice(black_box(&bytes)));
     });
     group.finish();
 }

@@ -1,0 +1,80 @@
+import { performance } from 'node:perf_hooks'
+import { expect, sleep } from '../frame/loops.js'
+import { Samples } from '../frame/samples.js'
+import { spin } from '../tasks.js'
+
+const WORKERS = 2
+const SHORT_US = 10
+const LONG_US = 100_000
+const SHORTS = 10_000
+/** A long call is made with every so many short ones: ten of them, never two at a time if they start at once. */
+const SHORTS_PER_LONG = 1000
+const SHORTS_PER_MS = 6
+const WARM_UP_SHORTS = 3000
+
+export default {
+  name: 'mixed',
+  title:
+    'short calls (10 µs) on 2 workers, and ten long ones (100 ms) among ten thousand: the short',
+  needs: ['pool'],
+  cases: [
+    { name: 'short-alone', regime: 'free', long: false },
+    { name: 'with-long', regime: 'free', long: true },
+  ],
+  figure: { metric: 'p99', unit: 'µs', better: 'lower' },
+  beside: { metric: 'perSecond', unit: 'calls/s', better: 'higher' },
+  variants: ['plump-ipc-pipe'],
+  goals: ['short-alone', 'with-long'].flatMap((name) => [
+    { case: name, against: 'best-peer', times: 1 },
+    // The rate is given; who keeps up with it is ahead of nobody, and behind nobody.
+    { case: name, against: 'best-peer', times: 0.98, beside: true },
+  ]),
+  async run({ start, case: { long } }) {
+    // Where some tasks are long, no peer is told to put several on one worker.
+    const { acall } = await start({ workers: WORKERS })
+    await makeCalls(acall, WARM_UP_SHORTS, false)
+    return makeCalls(acall, SHORTS, long)
+  },
+}
+
+/**
+ * Makes calls at a given rate, however long they take, as requests come to a server: those that wait behind a long one
+ * do not keep others from being made, so all that a long call holds up is counted. Short calls are made in
+ * groups, as often as a timer of 1 ms fires.
+ */
+async function makeCalls(acall, shorts, withLong) {
+  const shortAnswer = spin(SHORT_US)
+  const longAnswer = spin(LONG_US)
+  const latencies = new Samples()
+  const lateness = new Samples()
+  const longs = new Samples()
+  const answers = []
+  const call = async (us, answer, samples) => {
+    const before = performance.now()
+    const value = await acall('spin', us)
+    samples.push((performance.now() - before) * 1000)
+    expect(value, answer)
+  }
+  const begun = performance.now()
+  for (let made = 0; made < shorts;) {
+    const now = performance.now() - begun
+    const due = Math.min(shorts, Math.floor(now * SHORTS_PER_MS))
+    if (made < due) lateness.push((now - made / SHORTS_PER_MS) * 1000)
+    for (; made < due; made++) {
+      if (withLong && made % SHORTS_PER_LONG === SHORTS_PER_LONG / 2) {
+        answers.push(call(LONG_US, longAnswer, longs))
+      }
+      answers.push(call(SHORT_US, shortAnswer, latencies))
+    }
+    await sleep(1)
+  }
+  await Promise.all(answers)
+  const elapsed = performance.now() - begun
+  return {
+    ...latencies.summary(),
+    perSecond: (answers.length / elapsed) * 1000,
+    // How late the host made its calls: what a peer does to the host's own event loop.
+    lateP99: lateness.summary().p99,
+    longP50: withLong ? longs.summary().p50 : undefined,
+  }
+}
