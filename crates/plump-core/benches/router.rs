@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use plump_core::router::{CallId, CallQueue, Calls, Names, Window, slot_of};
+use plump_core::router::{CallId, CallQueue, Calls, Names, Window};
 
 const POOL: u32 = 0;
 const COMMAND: u32 = 3;
@@ -23,7 +23,6 @@ const UNDER_WAY: [usize; 3] = [1, 1000, 100_000];
 fn finish(calls: &mut Calls, id: CallId) {
     calls.settle(id);
     calls.leave_worker(id);
-    calls.take(slot_of(id));
 }
 
 fn give_to_worker(calls: &mut Calls, id: CallId) {
@@ -36,7 +35,7 @@ fn give_to_worker(calls: &mut Calls, id: CallId) {
 fn table(under_way: usize) -> (Calls, Vec<CallId>) {
     let mut calls = Calls::default();
     let ids = (0..under_way)
-        .map(|_| calls.create(POOL, COMMAND, false))
+        .map(|_| calls.create(POOL, COMMAND, 0, false))
         .collect();
     (calls, ids)
 }
@@ -49,7 +48,7 @@ fn call(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("calls", under_way), |bencher| {
             let (mut calls, _) = table(under_way);
             bencher.iter(|| {
-                let id = calls.create(POOL, black_box(COMMAND), false);
+                let id = calls.create(POOL, black_box(COMMAND), 0, false);
                 give_to_worker(&mut calls, id);
                 finish(&mut calls, id);
             });
@@ -80,7 +79,7 @@ fn queue(criterion: &mut Criterion) {
                 queue.push(id, PAYLOAD_BYTES);
             }
             bencher.iter(|| {
-                let id = calls.create(POOL, COMMAND, false);
+                let id = calls.create(POOL, COMMAND, 0, false);
                 queue.push(id, PAYLOAD_BYTES);
                 let first = queue.front(&calls).expect("one at least waits");
                 queue.pop(PAYLOAD_BYTES);
@@ -118,7 +117,6 @@ fn settled_while_they_wait(criterion: &mut Criterion) {
                         if index % 10 != 9 && calls.settle(*id) {
                             queue.forget(PAYLOAD_BYTES);
                             queue.sweep(&calls);
-                            calls.take(slot_of(*id));
                         }
                     }
                     while let Some(id) = queue.front(&calls) {
