@@ -59,6 +59,7 @@ import {
   VIEW_KINDS,
   VIEW_TRACKING,
 } from './tags.js'
+import { MAX_VARINT_BYTES } from './varint.js'
 import { elementBytes } from './views.js'
 
 /** Bytes of an ArrayBuffer of the message: part of what came in, until somebody needs it. */
@@ -205,9 +206,14 @@ function take(length: number): number {
 }
 
 function readVarint(): number {
-  let value = 0
-  let scale = 1
-  for (let i = 0; i < 8; i++) {
+  const byte = bytes[take(1)]!
+  return byte < 0x80 ? byte : readLongVarint(byte)
+}
+
+function readLongVarint(first: number): number {
+  let value = first & 0x7f
+  let scale = 0x80
+  for (let i = 1; i < MAX_VARINT_BYTES; i++) {
     const byte = bytes[take(1)]!
     value += (byte & 0x7f) * scale
     if (byte < 0x80) {

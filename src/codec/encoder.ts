@@ -561,6 +561,7 @@ export class Encoder {
       this.#writePlain(value, number)
     } else if (isView(value)) {
       if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
+        encoderCounts.slowValues++
         this.#writeView(value)
         this.#depth--
       }
