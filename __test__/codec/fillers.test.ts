@@ -77,13 +77,10 @@ test('fillers are made where code generation from strings is forbidden', (t) => 
     fillerOf(['a', 'b'], () => 1)(object)
     console.log(JSON.stringify({ generates, object }))
   `
-  const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [
-      ...['--import=tsx', '--disallow-code-generation-from-strings', '--input-type=module'],
-      ...['--eval', program],
-    ],
-    { encoding: 'utf8', timeout: 30_000 },
-  )
+  const flags = ['--import=tsx', '--disallow-code-generation-from-strings', '--input-type=module']
+  const { stdout, stderr } = spawnSync(process.execPath, [...flags, '--eval', program], {
+    encoding: 'utf8',
+    timeout: 30_000,
+  })
   t.deepEqual(JSON.parse(stdout || '{}'), { generates: false, object: { a: 1, b: 1 } }, stderr)
 })

@@ -1,3 +1,4 @@
+import { types } from 'node:util'
 import test from 'ava'
 import * as fc from 'fast-check'
 import { encoderCounts } from '../../src/codec/structured.js'
@@ -262,7 +263,7 @@ function survey(root: unknown): { values: number; isCyclic: boolean } {
     if (value instanceof Map) for (const entry of value) entry.forEach(visit)
     else if (value instanceof Set) value.forEach(visit)
     else if (value instanceof Error) visit(value.cause)
-    else if (value instanceof String) found.values++
+    else if (types.isStringObject(value)) found.values++
     else if (!ArrayBuffer.isView(value)) Object.values(value).forEach(visit)
     ancestors.delete(value)
   }
