@@ -40,6 +40,12 @@ const samples: Buffer[] = [
   [new Uint8Array(20_000), 'text', new Float64Array(3000).buffer],
   Object.assign([1, , 3], { extra: { b: 1 } }), // eslint-disable-line no-sparse-arrays
   Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`key${i}`, i])),
+  [
+    Array.from({ length: 20 }, (_, i) => i),
+    Array.from({ length: 20 }, (_, i) => i * 1000),
+    Array.from({ length: 20 }, (_, i) => i * 100_000),
+    Array.from({ length: 20 }, (_, i) => i + 0.5),
+  ],
   JSON.parse('{ "__proto__": { "polluted": 1 }, "constructor": 2 }') as unknown,
 ].map((value) => encoded(value))
 
@@ -88,7 +94,7 @@ function mutated(sample: Buffer, random: (below: number) => number): Buffer {
         wire.fill(0xff, at, Math.min(at + 1 + random(8), wire.length))
         break
       default:
-        wire[at] = 0xb0 + random(0x20)
+        wire[at] = 0xb0 + random(0x21)
     }
     if (wire.length === 0) break
   }
@@ -112,6 +118,12 @@ const bombs: Record<string, Buffer> = {
   nothing: Buffer.alloc(0),
   'a head alone': Buffer.alloc(tags.HEADER_BYTES),
   'an array of 2^52': payload([tags.ARRAY, ...HUGE, 1]),
+  'integers of one byte, 2^52': payload([tags.ARRAY_INT8, ...HUGE, 1]),
+  'integers of two bytes, 2^52': payload([tags.ARRAY_INT16, ...HUGE, 1, 1]),
+  'integers of four bytes, 2^52': payload([tags.ARRAY_INT32, ...HUGE, 1, 1, 1, 1]),
+  'numbers of eight bytes, 2^52': payload([tags.ARRAY_FLOAT64, ...HUGE, 1, 1, 1, 1, 1, 1, 1, 1]),
+  'an integer that ends too early': payload([tags.ARRAY_INT32, 2, 1, 1, 1, 1, 1, 1, 1]),
+  'a number that ends too early': payload([tags.ARRAY_FLOAT64, 1, 1, 1, 1, 1, 1, 1, 1]),
   'a map of 2^52': payload([tags.MAP, ...HUGE, 1, 1]),
   'a set of 2^52': payload([tags.SET, ...HUGE, 1]),
   'a bigint of 2^52 bytes': payload([tags.BIGINT, 0, ...HUGE, 1]),

@@ -524,7 +524,7 @@ test('plain values take the fast path, and only they', (t) => {
     ]),
     0,
   )
-  t.is(slowValuesOf([new Date(), new Map(), [1, , 2]]), 3) // eslint-disable-line no-sparse-arrays
+  t.is(slowValuesOf([new Date(), new Map(), [1, , 2], new Uint8Array(1)]), 4) // eslint-disable-line no-sparse-arrays
 })
 
 const circular: Record<string, unknown> = {}

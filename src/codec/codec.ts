@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { PlumpSerializationError } from '../errors.js'
 import { decodeJson, encodeJson } from './json.js'
 import { DEFAULT_CODEC_LIMITS, type CodecLimits, type PayloadRoot } from './limits.js'

@@ -1,10 +1,25 @@
+// Imported, not taken from the global object, where a getter is behind that name.
+import { Buffer } from 'node:buffer'
 import { PlumpSerializationError } from '../errors.js'
-import { isAssignableKey, knownShape, rememberShape, type KnownShape } from './known-shapes.js'
+import { fillerOf } from './fillers.js'
+import {
+  isAssignableKey,
+  knownShape,
+  lookAtObjectPrototype,
+  mayBeInherited,
+  rememberShape,
+  type KnownShape,
+} from './known-shapes.js'
 import { MAX_RESIZABLE_BYTES, type CodecLimits } from './limits.js'
 import { alignSegment } from './outgoing.js'
+import { readNumbers, widthOf } from './packed-numbers.js'
 import { readLatin1, sliceUtf16 } from './strings.js'
 import {
   ARRAY,
+  ARRAY_FLOAT64,
+  ARRAY_INT16,
+  ARRAY_INT32,
+  ARRAY_INT8,
   ARRAY_KEYED,
   BIGINT,
   BIGINT64,
@@ -44,11 +59,13 @@ import {
   VIEW_KINDS,
   VIEW_TRACKING,
 } from './tags.js'
+import { MAX_VARINT_BYTES } from './varint.js'
 import { elementBytes } from './views.js'
 
 /** Bytes of an ArrayBuffer of the message: part of what came in, until somebody needs it. */
 interface Region {
-  readonly start: number
+  /** Of a segment it is known when all regions are. */
+  start: number
   readonly length: number
   /** Largest length if resizable, else -1. */
   readonly max: number
@@ -69,6 +86,17 @@ interface View {
   readonly isTracking: boolean
 }
 
+/** Arrays up to this length are made with their elements. */
+const LITERAL_ELEMENTS = 4
+/** Objects with that many keys, and more to come that are no part of a shape, are dictionaries. */
+const DICTIONARY_KEYS = 32
+/** Up to here bytes are copied by a loop. */
+const LOOPED_BYTES = 32
+/** A function of its own pays only for a shape that comes again and again. */
+const OBJECTS_BEFORE_FILLER = 100
+
+const NO_VIEWS: View[] = []
+
 // The state of the one message being decoded. Nothing of the user's runs meanwhile, so there is never a second one.
 let bytes: Buffer = Buffer.alloc(0)
 let view = new DataView(bytes.buffer)
@@ -79,9 +107,10 @@ let maxDepth = 0
 let isOwned = false
 let keepsReferences = false
 let nextView = 0
+let knowsObjectPrototype = false
 let shapeCount = 0
 const shapes: KnownShape[] = []
-const views: View[] = []
+let views: View[] = NO_VIEWS
 const references: object[] = []
 
 // Messages mostly come in one scratch buffer: its DataView is kept.
@@ -119,16 +148,7 @@ export function decodeStructured(
   if (!(start >= 0 && end <= from.length && end - start > HEADER_BYTES)) {
     throw malformed('it is too short')
   }
-  bytes = Buffer.isBuffer(from) ? from : Buffer.from(from.buffer, from.byteOffset, from.byteLength)
-  if (bytes === scratch) {
-    view = scratchView
-  } else {
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    if (!owned) {
-      scratch = bytes
-      scratchView = view
-    }
-  }
+  if (from !== scratch) takeOver(from, owned)
   isOwned = owned
   depth = 0
   // The list of arguments is a level here and none for the sender.
@@ -158,12 +178,23 @@ export function decodeStructured(
   } finally {
     shapeCount = 0
     nextView = 0
-    if (views.length > 0) views.length = 0
+    knowsObjectPrototype = false
+    if (views !== NO_VIEWS) views = NO_VIEWS
     if (references.length > 0) references.length = 0
     if (owned) {
       bytes = scratch
       view = scratchView
     }
+  }
+}
+
+/** Makes `from` the bytes that are read. */
+function takeOver(from: Uint8Array, owned: boolean): void {
+  bytes = Buffer.isBuffer(from) ? from : Buffer.from(from.buffer, from.byteOffset, from.byteLength)
+  view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!owned) {
+    scratch = bytes
+    scratchView = view
   }
 }
 
@@ -175,9 +206,14 @@ function take(length: number): number {
 }
 
 function readVarint(): number {
-  let value = 0
-  let scale = 1
-  for (let i = 0; i < 8; i++) {
+  const byte = bytes[take(1)]!
+  return byte < 0x80 ? byte : readLongVarint(byte)
+}
+
+function readLongVarint(first: number): number {
+  let value = first & 0x7f
+  let scale = 0x80
+  for (let i = 1; i < MAX_VARINT_BYTES; i++) {
     const byte = bytes[take(1)]!
     value += (byte & 0x7f) * scale
     if (byte < 0x80) {
@@ -214,7 +250,7 @@ function readShape(): KnownShape {
   const hash = view.getUint32(take(4), true)
   const length = readVarint()
   const from = take(length)
-  const known = knownShape(bytes, from, length, hash)
+  const known = knownShape(view, from, length, hash)
   if (known !== undefined) return known
   const end = limit
   position = from
@@ -227,72 +263,89 @@ function readShape(): KnownShape {
 }
 
 function readViews(start: number, end: number): void {
-  const regions: Region[] = []
-  const segments: Region[] = []
-  let reserved = 0
-  for (let left = readCount(2); left > 0; left--) {
-    const flags = bytes[take(1)]!
-    if (flags > (REGION_SEGMENT | REGION_RESIZABLE)) throw malformed('it has unknown flags')
-    const length = readVarint()
-    const max = (flags & REGION_RESIZABLE) === 0 ? -1 : readVarint()
-    if (max !== -1) {
-      reserved += max
-      if (max < length || reserved > MAX_RESIZABLE_BYTES)
-        throw malformed('an ArrayBuffer is too large')
-    }
-    const isSegment = (flags & REGION_SEGMENT) !== 0
-    const region: Region = {
-      start: isSegment ? -1 : take(length),
-      length,
-      max,
-      isSegment,
-      isExposed: false,
-      views: 0,
-      buffer: undefined,
-      offset: 0,
-    }
+  // Most messages that have one have one alone: a list made with its element has no room for others.
+  let left = readCount(2)
+  const regions = left === 0 ? [] : [readRegion()]
+  let reserved = left === 0 ? 0 : Math.max(0, regions[0]!.max)
+  for (left--; left > 0; left--) {
+    const region = readRegion()
+    reserved += Math.max(0, region.max)
     regions.push(region)
-    if (isSegment) segments.push(region)
   }
-  for (let left = readCount(4); left > 0; left--) {
-    const kind = bytes[take(1)]!
-    const region = regions[readVarint()]
-    const offset = readVarint()
-    const length = readVarint()
-    if (region === undefined) throw malformed('a view has no bytes')
-    if (offset + length > region.length) throw malformed('a view is out of bounds')
-    const isTracking = (kind & VIEW_TRACKING) !== 0
-    if (isTracking && region.max === -1) throw malformed('a view cannot grow')
-    const found: View = { kind: kind & ~VIEW_TRACKING, region, offset, length, isTracking }
-    if (found.kind === 0) {
-      if (length !== region.length) throw malformed('an ArrayBuffer is out of bounds')
-      region.isExposed = true
-    }
-    region.views++
-    views.push(found)
-  }
+  if (reserved > MAX_RESIZABLE_BYTES) throw malformed('an ArrayBuffer is too large')
+  left = readCount(4)
+  views = left === 0 ? NO_VIEWS : [readViewEntry(regions)]
+  for (left--; left > 0; left--) views.push(readViewEntry(regions))
   let at = position - start
-  for (let i = 0; i < segments.length; i++) {
-    const region = segments[i]!
+  for (let i = 0; i < regions.length; i++) {
+    const region = regions[i]!
+    if (!region.isSegment) continue
     at = alignSegment(at)
     if (region.length > end - start - at) throw malformed('it ends too early')
-    segments[i] = Object.assign(region, { start: start + at })
+    region.start = start + at
     at += region.length
   }
   if (start + at !== end) throw malformed('bytes are left over')
 }
 
-function readValue(): unknown {
-  if (position >= limit) throw malformed('it ends too early')
-  const tag = bytes[position++]!
-  if (tag < SHORT_STRING) return tag
-  if (tag < SHORT_ARRAY) {
-    const length = tag & 0x1f
-    const at = position
-    if (length > limit - at) throw malformed('it ends too early')
-    position = at + length
-    return readLatin1(bytes, at, length)
+function readRegion(): Region {
+  const flags = bytes[take(1)]!
+  if (flags > (REGION_SEGMENT | REGION_RESIZABLE)) throw malformed('it has unknown flags')
+  const length = readVarint()
+  const max = (flags & REGION_RESIZABLE) === 0 ? -1 : readVarint()
+  if (max !== -1 && (max < length || max > MAX_RESIZABLE_BYTES)) {
+    throw malformed('an ArrayBuffer is too large')
   }
+  const isSegment = (flags & REGION_SEGMENT) !== 0
+  return {
+    start: isSegment ? -1 : take(length),
+    length,
+    max,
+    isSegment,
+    isExposed: false,
+    views: 0,
+    buffer: undefined,
+    offset: 0,
+  }
+}
+
+function readViewEntry(regions: readonly Region[]): View {
+  const kind = bytes[take(1)]!
+  const region = regions[readVarint()]
+  const offset = readVarint()
+  const length = readVarint()
+  if (region === undefined) throw malformed('a view has no bytes')
+  if (offset + length > region.length) throw malformed('a view is out of bounds')
+  const isTracking = (kind & VIEW_TRACKING) !== 0
+  if (isTracking && region.max === -1) throw malformed('a view cannot grow')
+  const found: View = { kind: kind & ~VIEW_TRACKING, region, offset, length, isTracking }
+  if (found.kind === 0) {
+    if (length !== region.length) throw malformed('an ArrayBuffer is out of bounds')
+    region.isExposed = true
+  }
+  region.views++
+  return found
+}
+
+/** Small enough to become part of whoever reads a value; the rest is behind a call. */
+function readValue(): unknown {
+  const at = position
+  if (at >= limit) throw malformed('it ends too early')
+  const tag = bytes[at]!
+  position = at + 1
+  if (tag < SHORT_STRING) return tag
+  if (tag < SHORT_ARRAY) return readShortString(tag & 0x1f)
+  return readTagged(tag)
+}
+
+function readShortString(length: number): string {
+  const at = position
+  if (length > limit - at) throw malformed('it ends too early')
+  position = at + length
+  return readLatin1(bytes, at, length)
+}
+
+function readTagged(tag: number): unknown {
   if (tag < UNDEFINED) return readArray(tag & 0x0f)
   switch (tag) {
     case UNDEFINED:
@@ -345,6 +398,11 @@ function readValue(): unknown {
       return readDomException()
     case VIEW:
       return readView()
+    case ARRAY_INT8:
+    case ARRAY_INT16:
+    case ARRAY_INT32:
+    case ARRAY_FLOAT64:
+      return readPackedArray(tag)
     default:
       throw malformed(`it has an unknown tag, ${tag}`)
   }
@@ -395,13 +453,39 @@ function readBigInt(): bigint {
 
 function readArray(length: number): unknown[] {
   if (length > limit - position) throw malformed('it ends too early')
-  const array: unknown[] = []
-  if (keepsReferences) references.push(array)
   enter()
-  // Filled from empty, not made with its length: the engine keeps arrays apart that had holes once.
-  for (let i = 0; i < length; i++) array[i] = readValue()
+  const array =
+    keepsReferences || length > LITERAL_ELEMENTS ? readLongArray(length) : readShortArray(length)
   depth--
   return array
+}
+
+/** An array that is made with its elements has room for them and for no more; one that grows takes room for 17. */
+// prettier-ignore
+function readShortArray(length: number): unknown[] {
+  switch (length) {
+    case 0: return []
+    case 1: return [readValue()]
+    case 2: return [readValue(), readValue()]
+    case 3: return [readValue(), readValue(), readValue()]
+    default: return [readValue(), readValue(), readValue(), readValue()]
+  }
+}
+
+function readLongArray(length: number): unknown[] {
+  const array: unknown[] = []
+  if (keepsReferences) references.push(array)
+  // Filled from empty, not made with its length: the engine keeps arrays apart that had holes once.
+  for (let i = 0; i < length; i++) array[i] = readValue()
+  return array
+}
+
+function readPackedArray(tag: number): number[] {
+  const width = widthOf(tag)
+  const length = readCount(width)
+  enter()
+  depth--
+  return referable(readNumbers(tag, view, take(length * width), length))
 }
 
 function readKeyedArray(): unknown[] {
@@ -452,36 +536,61 @@ function define(object: object, key: string, value: unknown): void {
 }
 
 function readObject(): Record<string, unknown> {
+  const shape = readShapeNumber()
   const object: Record<string, unknown> = {}
   if (keepsReferences) references.push(object)
-  readMembers(object)
+  enter()
+  const { fill } = shape
+  if (fill !== undefined) fill(object)
+  else readMembers(object, shape)
+  depth--
   return object
 }
 
-function readMembers(object: Record<string, unknown>): void {
+function readShapeNumber(): KnownShape {
   const number = view.getUint16(take(2), true)
   if (number >= shapeCount) throw malformed('an object has no shape')
-  enter()
-  const { keys, isAssignable } = shapes[number]!
+  return shapes[number]!
+}
+
+function readMembers(object: Record<string, unknown>, shape: KnownShape): void {
+  const { keys, isAssignable } = shape
   if (isAssignable) {
     for (let i = 0; i < keys.length; i++) object[keys[i]!] = readValue()
+    if (++shape.built === OBJECTS_BEFORE_FILLER) shape.fill = fillerOf(keys, readValue)
   } else {
     for (let i = 0; i < keys.length; i++) define(object, keys[i]!, readValue())
   }
-  depth--
 }
 
 function readWideObject(): Record<string, unknown> {
-  const object: Record<string, unknown> = referable({})
-  readMembers(object)
+  const shape = readShapeNumber()
+  const object = referable(shape.keys.length < DICTIONARY_KEYS ? {} : emptyDictionary())
+  if (!knowsObjectPrototype) {
+    lookAtObjectPrototype()
+    knowsObjectPrototype = true
+  }
   enter()
+  readMembers(object, shape)
   while (!atEnd()) {
     const key = readString()
     const value = readValue()
-    if (isAssignableKey(key)) object[key] = value
+    if (!mayBeInherited(key) || isAssignableKey(key)) object[key] = value
     else define(object, key, value)
   }
   depth--
+  return object
+}
+
+/**
+ * An object that the engine holds as a table from the beginning. One that has become large before it gets
+ * there is searched from end to end for each new key.
+ */
+function emptyDictionary(): Record<string, unknown> {
+  const object: Record<string, unknown> = { first: undefined, second: undefined }
+  // Taking away what is not the last property does it.
+  delete object['first']
+  delete object['second']
   return object
 }
 
@@ -586,6 +695,10 @@ type ViewConstructor = new (
   length?: number,
 ) => ArrayBufferView
 
+const VIEW_CONSTRUCTORS = VIEW_KINDS.map(
+  (name) => (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name],
+)
+
 function readView(): object {
   const found = views[nextView++]
   if (found === undefined) throw malformed('a view is missing')
@@ -595,20 +708,49 @@ function readView(): object {
   const elements = length / elementBytes(kind)
   if (!Number.isInteger(elements)) throw malformed('a view ends inside an element')
   if (name === 'ArrayBuffer') return referable(bufferOf(region, false))
+  if (name === 'Buffer' && isAlone(region) && length === region.length && !isShown(region)) {
+    return referable(bufferAlone(region.start, length))
+  }
   const buffer = bufferOf(region, name === 'Buffer')
   const at = region.offset + offset
   if (name === 'Buffer') return referable(Buffer.from(buffer, at, length))
-  const constructor = (globalThis as unknown as Record<string, ViewConstructor | undefined>)[name]
+  const constructor = VIEW_CONSTRUCTORS[kind]
   if (constructor === undefined) throw malformed(`there is no ${name} here`)
   return referable(isTracking ? new constructor(buffer, at) : new constructor(buffer, at, elements))
+}
+
+/** Whether one view alone shows the region, and nobody could resize it. */
+function isAlone({ views, isExposed, max }: Region): boolean {
+  return views === 1 && !isExposed && max === -1
+}
+
+/**
+ * Whether a Buffer may show the bytes that came in themselves. Nobody expects a Buffer to be alone in its ArrayBuffer;
+ * of a typed array `structuredClone()` makes one that is.
+ */
+function isShown(region: Region): boolean {
+  return isOwned && region.isSegment && isAlone(region)
+}
+
+/**
+ * A Buffer with memory of its own. The engine keeps up to 64 bytes in the object itself until somebody asks for its
+ * ArrayBuffer, which costs three times the rest.
+ */
+function bufferAlone(start: number, length: number): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(length)
+  if (length <= LOOPED_BYTES) {
+    for (let i = 0; i < length; i++) buffer[i] = bytes[start + i]!
+  } else {
+    bytes.copy(buffer, 0, start, start + length)
+  }
+  return buffer
 }
 
 /** The memory of a region: the message's own for a large Buffer that shares it with no other view, else a copy. */
 function bufferOf(region: Region, isBuffer: boolean): ArrayBuffer {
   if (region.buffer !== undefined) return region.buffer
-  const { start, length, max, isSegment, isExposed } = region
-  // Nobody expects a Buffer to be alone in its ArrayBuffer. Of a typed array `structuredClone()` makes one that is.
-  if (isOwned && isSegment && isBuffer && region.views === 1 && !isExposed && max === -1) {
+  const { start, length, max } = region
+  if (isBuffer && isShown(region)) {
     region.offset = bytes.byteOffset + start
     return (region.buffer = bytes.buffer as ArrayBuffer)
   }

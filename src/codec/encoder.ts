@@ -2,12 +2,23 @@ import { types } from 'node:util'
 import { PROXY_REFUSAL, refusedKind, verdictOn } from './carriage.js'
 import type { CodecLimits, PayloadRoot } from './limits.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
+import {
+  areMostlyIntegers,
+  FLOAT64_BYTES,
+  INT32_BYTES,
+  narrow,
+  readNumbers,
+  widen,
+  widthOf,
+} from './packed-numbers.js'
 import { arrayBucket, OTHER_BUCKET, References } from './references.js'
 import { propertyStep, Refusal } from './refusal.js'
 import { shapeRoot, type ShapeNode } from './shapes.js'
 import { writeLongString, writeString } from './strings.js'
 import {
   ARRAY,
+  ARRAY_FLOAT64,
+  ARRAY_INT32,
   ARRAY_KEYED,
   BIGINT,
   BIGINT64,
@@ -52,8 +63,8 @@ const ROOM_BYTES = 64
 /** From this length on the indexes of an array are not made into strings to see whether it has other keys. */
 const LISTED_ELEMENTS = 256
 
-/** The text of the indexes of most arrays: made by the engine each time it costs more than the rest of a small array. */
-const INDEXES = Array.from({ length: 256 }, (_, index) => String(index))
+/** The text of their indexes: made by the engine each time it costs more than the rest of a small array. */
+const INDEXES = Array.from({ length: LISTED_ELEMENTS }, (_, index) => String(index))
 
 const hasOwn = Object.prototype.hasOwnProperty
 const { getPrototypeOf, keys: keysOf, values: valuesOf } = Object
@@ -151,21 +162,16 @@ export class Encoder {
     out.view.setUint32(start + 1, trailer, true)
   }
 
+  /** By words of 4 bytes, the last of which may reach beyond the end. */
   #writeShape(shape: ShapeNode): void {
     const out = this.#out
-    const { keys } = shape
-    this.#reserve(4 + MAX_VARINT_BYTES + keys.length)
-    out.view.setUint32(out.position, shape.hash, true)
-    out.position += 4
-    writeVarint(out, keys.length)
-    const { bytes } = out
-    const at = out.position
-    if (keys.length <= 64) {
-      for (let i = 0; i < keys.length; i++) bytes[at + i] = keys[i]!
-    } else {
-      bytes.set(keys, at)
+    const { definition, definitionBytes } = shape
+    this.#reserve(definitionBytes + 4)
+    const { view, position } = out
+    for (let i = 0; i < definitionBytes; i += 4) {
+      view.setInt32(position + i, definition.getInt32(i, true), true)
     }
-    out.position = at + keys.length
+    out.position = position + definitionBytes
   }
 
   /** Nothing of the user's may stay alive because it was sent once. */
@@ -231,7 +237,7 @@ export class Encoder {
     const out = this.#out
     const { bytes } = out
     const at = out.position
-    if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+    if (isInt32(value)) {
       if (value >= 0 && value < SMALL_INT_LIMIT) {
         bytes[at] = value
         out.position = at + 1
@@ -421,27 +427,25 @@ export class Encoder {
 
   #writeArray(value: readonly unknown[]): void {
     const { length } = value
-    if (length > 0) {
-      if (length < LISTED_ELEMENTS) {
-        // Indexes come first and in order: if the last of as many keys is the last index, they are all indexes.
-        const keys = keysOf(value)
-        if (
-          keys.length !== length ||
-          keys[length - 1] !== (INDEXES[length - 1] ?? String(length - 1))
-        ) {
-          return this.#writeKeyedArray(value, keys)
-        }
-      } else if (!isDense(value, length)) {
-        return this.#writeKeyedArray(value, keysOf(value))
+    if (length < LISTED_ELEMENTS) {
+      const keys = keysOf(value)
+      // Indexes come first and in order: if the last of as many keys is the last index, they are all indexes.
+      if (keys.length !== length || (length > 0 && keys[length - 1] !== INDEXES[length - 1])) {
+        this.#writeKeyedArray(value, keys)
+      } else if (length < SHORT_ARRAY_LIMIT) {
+        this.#writeArrayHead(length)
+        this.#writeElements(value, length)
+      } else {
+        this.#writeLongArray(value, length)
       }
     } else {
-      const keys = keysOf(value)
-      if (keys.length > 0) return this.#writeKeyedArray(value, keys)
+      const elements = denseElements(value, length)
+      if (elements === undefined) this.#writeKeyedArray(value, keysOf(value))
+      else this.#writeLongArray(elements, length)
     }
-    this.#writeArrayHead(length)
-    this.#writeElements(value, length)
   }
 
+  /** Of an array whose elements have tags. */
   #writeArrayHead(length: number): void {
     const out = this.#out
     if (length < SHORT_ARRAY_LIMIT) {
@@ -456,6 +460,71 @@ export class Encoder {
     let i = 0
     try {
       for (; i < length; i++) this.#write(value[i])
+    } catch (error) {
+      throw Refusal.at(error, `[${i}]`)
+    }
+  }
+
+  /**
+   * An array that is too long to have its length in the tag. If it has nothing but numbers they are written without
+   * tags. Each element is read once, since a getter may be behind it; so integers are taken for all there is until a
+   * number is none, and are written anew then.
+   */
+  #writeLongArray(value: readonly unknown[], length: number): void {
+    const out = this.#out
+    const head = out.position
+    out.position = head + 1
+    writeVarint(out, length)
+    const start = out.position
+    let i = 0
+    let earlier: readonly number[] = []
+    try {
+      let member = value[0]
+      if (typeof member === 'number' && length * INT32_BYTES <= this.#maxBytes) {
+        this.#reserve(length * INT32_BYTES)
+        let lowest = 0
+        let highest = 0
+        for (
+          const { view } = out;
+          typeof member === 'number' && isInt32(member);
+          member = value[i]
+        ) {
+          view.setInt32(start + i * INT32_BYTES, member, true)
+          if (member < lowest) lowest = member
+          else if (member > highest) highest = member
+          if (++i === length) {
+            const tag = narrow(view, start, length, lowest, highest)
+            out.bytes[head] = tag
+            out.position = start + length * widthOf(tag)
+            return
+          }
+        }
+        if (typeof member === 'number' && length * FLOAT64_BYTES <= this.#maxBytes) {
+          out.position = start + i * INT32_BYTES
+          this.#reserve(length * FLOAT64_BYTES)
+          const { view } = out
+          widen(view, start, i)
+          for (; typeof member === 'number'; member = value[i]) {
+            view.setFloat64(start + i * FLOAT64_BYTES, member, true)
+            if (++i === length) {
+              if (areMostlyIntegers(view, start, length)) break
+              out.bytes[head] = ARRAY_FLOAT64
+              out.position = start + length * FLOAT64_BYTES
+              return
+            }
+          }
+          earlier = readNumbers(ARRAY_FLOAT64, view, start, i)
+        } else {
+          earlier = readNumbers(ARRAY_INT32, out.view, start, i)
+        }
+      }
+      out.bytes[head] = ARRAY
+      out.position = start
+      for (let k = 0; k < earlier.length; k++) this.#write(earlier[k])
+      while (i < length) {
+        this.#write(member)
+        if (++i < length) member = value[i]
+      }
     } catch (error) {
       throw Refusal.at(error, `[${i}]`)
     }
@@ -492,6 +561,7 @@ export class Encoder {
       this.#writePlain(value, number)
     } else if (isView(value)) {
       if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
+        encoderCounts.slowValues++
         this.#writeView(value)
         this.#depth--
       }
@@ -631,13 +701,22 @@ export class Encoder {
   }
 }
 
-/** Neither holes nor other keys, without making a string of each index. */
-function isDense(value: readonly unknown[], length: number): boolean {
+/** Whether it is sent as an integer: not -0, which must stay what it is. */
+function isInt32(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0)
+}
+
+/**
+ * The elements of an array that has neither holes nor other keys, else undefined. It does not make a string of each
+ * index to see that, and is a copy, so that getters among the elements run this once.
+ */
+function denseElements(value: readonly unknown[], length: number): readonly unknown[] | undefined {
   // Sparse arrays can be billions long; they have far fewer keys.
   for (let i = 0; i < length; i++) {
-    if (value[i] === undefined && !hasOwn.call(value, i)) return false
+    if (!(i in value)) return undefined
   }
-  return valuesOf(value).length === length
+  const elements = valuesOf(value)
+  return elements.length === length ? elements : undefined
 }
 
 function unboxed(value: object): unknown {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { types } from 'node:util'
 import { PlumpSerializationError } from '../errors.js'
 import type { CodecLimits, PayloadRoot } from './limits.js'

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { PlumpSerializationError } from '../errors.js'
 
 const INITIAL_BYTES = 256 * 1024

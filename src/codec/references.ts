@@ -3,6 +3,10 @@ const LOOPED_OBJECTS = 8
 /** up to here, of one bucket, by `indexOf`, and above by a Map. */
 const SCANNED_OBJECTS = 96
 
+/** Up to here of one bucket a loop of our own is faster than `indexOf`. */
+const FEW_OBJECTS = 8
+const NO_OBJECTS: object[] = []
+
 /** Buckets 0 to 15: arrays by length, the last for all longer ones. */
 const ARRAY_BUCKETS = 16
 /** What has neither length nor keys to tell it by. */
@@ -15,35 +19,47 @@ export function arrayBucket(length: number): number {
 }
 
 class Bucket {
-  objects: object[] = []
-  numbers: number[] = []
+  /** A new list for each message: it keeps nothing alive, and the engine notes each young object that an old one gets. */
+  objects: object[] = NO_OBJECTS
+  /** The numbers of `objects`. Only grows. */
+  readonly numbers: number[] = []
   byObject: Map<object, number> | undefined = undefined
 
   get isEmpty(): boolean {
-    return this.objects.length === 0
+    return this.objects === NO_OBJECTS
   }
 
   find(object: object): number {
-    if (this.byObject !== undefined) return this.byObject.get(object) ?? -1
-    const at = this.objects.indexOf(object)
-    return at === -1 ? -1 : this.numbers[at]!
+    const { objects } = this
+    const { length } = objects
+    if (length > SCANNED_OBJECTS) return this.#map().get(object) ?? -1
+    if (length > FEW_OBJECTS) {
+      const at = objects.indexOf(object)
+      return at === -1 ? -1 : this.numbers[at]!
+    }
+    for (let i = 0; i < length; i++) {
+      if (objects[i] === object) return this.numbers[i]!
+    }
+    return -1
+  }
+
+  #map(): Map<object, number> {
+    return (this.byObject ??= new Map(this.objects.map((met, at) => [met, this.numbers[at]!])))
   }
 
   add(object: object, number: number): void {
-    if (this.byObject !== undefined) {
-      this.byObject.set(object, number)
-      return
-    }
-    this.objects.push(object)
-    this.numbers.push(number)
-    if (this.objects.length > SCANNED_OBJECTS) {
-      this.byObject = new Map(this.objects.map((met, at) => [met, this.numbers[at]!]))
+    if (this.objects === NO_OBJECTS) {
+      this.objects = [object]
+      this.numbers[0] = number
+    } else {
+      this.numbers[this.objects.length] = number
+      this.objects.push(object)
+      this.byObject?.set(object, number)
     }
   }
 
   clear(): void {
-    this.objects = []
-    this.numbers = []
+    this.objects = NO_OBJECTS
     this.byObject = undefined
   }
 }

@@ -1,6 +1,7 @@
 import { Outgoing } from './outgoing.js'
 import { FIRST_KEY_BUCKETS, OTHER_BUCKET } from './references.js'
 import { writeString } from './strings.js'
+import { MAX_VARINT_BYTES, writeVarint } from './varint.js'
 
 const MAX_NODES = 4096
 /** An object that forks here more often is a dictionary; its further keys are written beside their values. */
@@ -27,12 +28,12 @@ export class ShapeNode {
   /** Of the root, where objects inside one another take turns: edges taken lately, by a glance at the key. */
   #recent: (ShapeNode | undefined)[] | undefined = undefined
   #children: Map<string, ShapeNode> | undefined = undefined
-  #keys: Uint8Array | undefined = undefined
+  #definition: DataView | undefined = undefined
   /** Serial of the message that last used this shape, and its number in there. */
   message = -1
   number = 0
-  /** Of `keys`, for the receiver's cache. Not relied upon there. */
-  hash = 0
+  /** Bytes of `definition`, which is longer, so that it can be copied by words of 4 bytes. */
+  definitionBytes = 0
 
   constructor(key: string, parent: ShapeNode | undefined, branch = 0) {
     this.key = key
@@ -80,23 +81,29 @@ export class ShapeNode {
     return child
   }
 
-  /** The encoded list of keys, made once and copied from then on. */
-  get keys(): Uint8Array {
-    return (this.#keys ??= this.#encodeKeys())
+  /** What the trailer says of this shape, made once and copied from then on. */
+  get definition(): DataView {
+    return (this.#definition ??= this.#encode())
   }
 
-  #encodeKeys(): Uint8Array {
+  #encode(): DataView {
     const keys: string[] = []
     for (let node: ShapeNode = this; node.parent !== undefined; node = node.parent)
       keys.push(node.key)
-    const out = new Outgoing({ initialBytes: 256 })
-    out.bytes[out.position++] = keys.length
-    for (const key of keys.reverse()) writeString(out, key, 0xffffffff)
-    const encoded = new Uint8Array(out.bytes.subarray(0, out.position))
+    const list = new Outgoing({ initialBytes: 256 })
+    list.bytes[list.position++] = keys.length
+    for (const key of keys.reverse()) writeString(list, key, 0xffffffff)
+    const encoded = list.bytes.subarray(0, list.position)
+    // For the receiver's cache, which does not rely on it.
     let hash = 0x811c9dc5
     for (const byte of encoded) hash = Math.imul(hash ^ byte, 0x01000193)
-    this.hash = hash >>> 0
-    return encoded
+    const out = new Outgoing({ initialBytes: 4 + MAX_VARINT_BYTES + encoded.length + 4 })
+    out.view.setUint32(0, hash >>> 0, true)
+    out.position = 4
+    writeVarint(out, encoded.length)
+    out.bytes.set(encoded, out.position)
+    this.definitionBytes = out.position + encoded.length
+    return out.view
   }
 }
 

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
 import { SHORT_STRING, SHORT_STRING_LIMIT, STRING_LATIN1, STRING_UTF16 } from './tags.js'
 

@@ -70,6 +70,12 @@ export const ERROR = 0xca
 export const DOM_EXCEPTION = 0xcb
 /** The next view of the trailer. */
 export const VIEW = 0xcc
+/** length:varint, then that many integers of 1, 2 or 4 bytes. */
+export const ARRAY_INT8 = 0xcd
+export const ARRAY_INT16 = 0xce
+export const ARRAY_INT32 = 0xcf
+/** length:varint, then that many float64. */
+export const ARRAY_FLOAT64 = 0xd0
 
 export const ERROR_CLASSES = [
   'Error',

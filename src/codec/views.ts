@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
 import { DETACHED_REFUSAL, SHARED_MEMORY_REFUSAL } from './carriage.js'
 import { MAX_RESIZABLE_BYTES } from './limits.js'
@@ -23,6 +24,8 @@ interface View {
   readonly buffer: Bytes
   readonly start: number
   readonly length: number
+  /** The view itself, if it is a Uint8Array. */
+  readonly bytes: Uint8Array | undefined
 }
 
 /** Memory that travels: all of an ArrayBuffer that is in the message itself, else what connected views cover. */
@@ -33,7 +36,11 @@ interface Region {
   readonly shownFrom: number
   end: number
   number: number
+  /** The user's view of exactly these bytes: a new one costs as much as copying a hundred of them. */
+  readonly bytes: Uint8Array | undefined
 }
+
+const NO_VIEWS: View[] = []
 
 // A view's own properties can say anything; the getters of its class cannot be fooled.
 const getter = (prototype: object, name: string): ((this: unknown) => number) =>
@@ -64,14 +71,14 @@ const DATA_VIEW = KIND_NUMBERS.get('DataView')!
  * receiver, views of one ArrayBuffer that do not overlap become separate.
  */
 export class Views {
-  readonly #views: View[] = []
+  #views: View[] = NO_VIEWS
 
   get count(): number {
     return this.#views.length
   }
 
   clear(): void {
-    this.#views.length = 0
+    this.#views = NO_VIEWS
   }
 
   addBuffer(value: ArrayBuffer): void {
@@ -80,7 +87,7 @@ export class Views {
     if (length === 0 && isDetached(buffer)) {
       throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', DETACHED_REFUSAL)
     }
-    this.#views.push({ kind: ARRAY_BUFFER, buffer, start: 0, length })
+    this.#add({ kind: ARRAY_BUFFER, buffer, start: 0, length, bytes: undefined })
   }
 
   addView(value: ArrayBufferView): void {
@@ -93,6 +100,7 @@ export class Views {
           buffer: dataViewBuffer.call(value),
           start: dataViewStart.call(value),
           length: dataViewLength.call(value),
+          bytes: undefined,
         }
       } catch {
         throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', DETACHED_REFUSAL)
@@ -110,6 +118,7 @@ export class Views {
         buffer: typedArrayBuffer.call(value),
         start: typedArrayStart.call(value),
         length: typedArrayLength.call(value),
+        bytes: name === 'Uint8Array' ? (value as Uint8Array) : undefined,
       }
       if (view.length === 0 && isLost(value)) {
         throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', DETACHED_REFUSAL)
@@ -118,23 +127,31 @@ export class Views {
     if (types.isSharedArrayBuffer(view.buffer)) {
       throw new Refusal('ERR_PLUMP_UNSERIALIZABLE', SHARED_MEMORY_REFUSAL)
     }
-    this.#views.push(view)
+    this.#add(view)
+  }
+
+  #add(view: View): void {
+    // A list made with its element has no room for others, which are rare.
+    if (this.#views === NO_VIEWS) this.#views = [view]
+    else this.#views.push(view)
   }
 
   write(out: Outgoing, maxBytes: number): void {
-    const { regions, regionOf } = this.#regions()
+    const views = this.#views
+    const regions: Region[] = []
+    const regionOf = views.length === 1 ? [aloneIn(views[0]!, regions)] : connectAll(views, regions)
     out.reserve(MAX_VARINT_BYTES)
     writeVarint(out, regions.length)
     let resizable = 0
-    for (const region of regions) {
-      resizable += writeRegion(out, region, maxBytes)
+    for (let i = 0; i < regions.length; i++) {
+      resizable += writeRegion(out, regions[i]!, maxBytes)
       if (resizable > MAX_RESIZABLE_BYTES) throw payloadTooLarge(MAX_RESIZABLE_BYTES)
     }
     out.reserve(MAX_VARINT_BYTES)
-    writeVarint(out, this.#views.length)
-    for (let i = 0; i < this.#views.length; i++) {
-      const view = this.#views[i]!
-      const region = regionOf(i)
+    writeVarint(out, views.length)
+    for (let i = 0; i < views.length; i++) {
+      const view = views[i]!
+      const region = regionOf[i]!
       out.reserve(1 + 3 * MAX_VARINT_BYTES)
       out.bytes[out.position++] = view.kind | (isTracking(view) ? VIEW_TRACKING : 0)
       writeVarint(out, region.number)
@@ -142,27 +159,28 @@ export class Views {
       writeVarint(out, view.length)
     }
   }
+}
 
-  #regions(): { regions: Region[]; regionOf: (view: number) => Region } {
-    const views = this.#views
-    if (views.length === 1) {
-      const { buffer, start, length } = views[0]!
-      const region = { buffer, start, shownFrom: start, end: start + length, number: 0 }
-      return { regions: [region], regionOf: () => region }
-    }
-    const byBuffer = new Map<Bytes, number[]>()
-    for (let i = 0; i < views.length; i++) {
-      const { buffer } = views[i]!
-      const numbers = byBuffer.get(buffer)
-      if (numbers === undefined) byBuffer.set(buffer, [i])
-      else numbers.push(i)
-    }
-    const regions: Region[] = []
-    const regionOf = new Array<Region>(views.length)
-    for (const numbers of byBuffer.values()) connect(views, numbers, regions, regionOf)
-    for (let i = 0; i < regions.length; i++) regions[i]!.number = i
-    return { regions, regionOf: (view) => regionOf[view]! }
+/** The region of a view that is the only one. */
+function aloneIn({ buffer, start, length, bytes }: View, regions: Region[]): Region {
+  const region = { buffer, start, shownFrom: start, end: start + length, number: 0, bytes }
+  regions.push(region)
+  return region
+}
+
+/** Adds the regions that these views need; returns that of each view. */
+function connectAll(views: readonly View[], regions: Region[]): Region[] {
+  const byBuffer = new Map<Bytes, number[]>()
+  for (let i = 0; i < views.length; i++) {
+    const { buffer } = views[i]!
+    const numbers = byBuffer.get(buffer)
+    if (numbers === undefined) byBuffer.set(buffer, [i])
+    else numbers.push(i)
   }
+  const regionOf = new Array<Region>(views.length)
+  for (const numbers of byBuffer.values()) connect(views, numbers, regions, regionOf)
+  for (let i = 0; i < regions.length; i++) regions[i]!.number = i
+  return regionOf
 }
 
 /** Adds the regions that these views of one ArrayBuffer need. */
@@ -170,7 +188,7 @@ function connect(views: readonly View[], numbers: number[], regions: Region[], o
   const whole = numbers.find((number) => views[number]!.kind === ARRAY_BUFFER)
   if (whole !== undefined) {
     const { buffer, length } = views[whole]!
-    const region = { buffer, start: 0, shownFrom: 0, end: length, number: 0 }
+    const region = { buffer, start: 0, shownFrom: 0, end: length, number: 0, bytes: undefined }
     regions.push(region)
     for (const number of numbers) of[number] = region
     return
@@ -183,7 +201,8 @@ function connect(views: readonly View[], numbers: number[], regions: Region[], o
     const end = view.start + view.length
     if (region === undefined || view.start >= region.end) {
       align(region, members)
-      region = { buffer: view.buffer, start: view.start, shownFrom: view.start, end, number: 0 }
+      const { buffer, start } = view
+      region = { buffer, start, shownFrom: start, end, number: 0, bytes: undefined }
       members = []
       regions.push(region)
     } else if (end > region.end) {
@@ -220,16 +239,23 @@ function writeRegion(out: Outgoing, region: Region, maxBytes: number): number {
   writeVarint(out, length)
   const max = isResizable ? buffer.maxByteLength! - region.start : 0
   if (isResizable) writeVarint(out, max)
-  let bytes = new Uint8Array(buffer, region.shownFrom, region.end - region.shownFrom)
-  if (bytes.length < length) {
+  const { bytes } = region
+  // Only while it is as long as it was: a getter may have resized its memory.
+  if (!isSegment && bytes !== undefined && typedArrayLength.call(bytes) === length) {
+    out.bytes.set(bytes, out.position)
+    out.position += length
+    return max
+  }
+  let shown = new Uint8Array(buffer, region.shownFrom, region.end - region.shownFrom)
+  if (shown.length < length) {
     const padded = new Uint8Array(length)
-    padded.set(bytes, length - bytes.length)
-    bytes = padded
+    padded.set(shown, length - shown.length)
+    shown = padded
   }
   if (isSegment) {
-    out.addSegment(bytes)
+    out.addSegment(shown)
   } else {
-    out.bytes.set(bytes, out.position)
+    out.bytes.set(shown, out.position)
     out.position += length
   }
   return max

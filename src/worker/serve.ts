@@ -1,5 +1,6 @@
 // Runs commands for the host: takes calls from the exchange, lets up to `concurrency` handlers interleave, answers.
 
+// Imported: the global of that name is behind a getter, and each call reads the clock twice.
 import { performance } from 'node:perf_hooks'
 import type { PayloadCodec } from '../codec/codec.js'
 import type { CodecLimits } from '../codec/limits.js'
