@@ -3,6 +3,7 @@
 mod bell;
 mod close_from;
 mod exit_watch;
+mod manners;
 mod measure;
 mod parent;
 mod pipe_size;
@@ -17,6 +18,7 @@ pub use parent::adopt_parent;
 
 pub(super) use close_from::{EXTRA_SPAWN_FLAGS, close_everything_from};
 pub(super) use exit_watch::ExitWatch;
+pub(super) use manners::Manners;
 pub(super) use pipe_size::enlarge;
 pub(super) use process_handle::ProcessHandle;
 pub(super) use quiet_writes::QuietWrites;

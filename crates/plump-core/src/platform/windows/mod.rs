@@ -7,6 +7,7 @@ mod command_line;
 mod handle;
 mod inherited;
 mod job;
+mod manners;
 mod measure;
 mod pipe_reader;
 mod pipe_writer;
@@ -26,3 +27,5 @@ pub use process::{adopt_parent, exit_now, ignore_interrupt, parent_id, signal_na
 pub use reactor::Reactor;
 pub use source::Source;
 pub use spawn::spawn;
+
+pub(super) use manners::Manners;
