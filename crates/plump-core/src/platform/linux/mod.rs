@@ -3,6 +3,7 @@
 mod bell;
 mod close_from;
 mod exit_watch;
+mod main_thread;
 mod manners;
 mod measure;
 mod parent;
@@ -13,6 +14,7 @@ mod quiet_writes;
 
 pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
+pub use main_thread::is_main_thread;
 pub use measure::{available_cpus, cpu_time, current_cpu, resident_bytes};
 pub use parent::adopt_parent;
 
