@@ -6,7 +6,6 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
-import { isMainThread } from 'node:worker_threads'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
 import { decodeThrown } from './codec/thrown.js'
@@ -118,7 +117,7 @@ export class Exchange {
     this.binding = binding
     const outgoing = this.#newOutgoing()
     this.#attached = outgoing
-    binding.open(this.#words, this.#incoming, outgoing.bytes, () => this.#wake(), !isMainThread)
+    binding.open(this.#words, this.#incoming, outgoing.bytes, () => this.#wake())
   }
 
   // --- who takes part -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import packageRoot from '../package-root.cjs'
+import { packageRoot } from './package-root.js'
 
 /** Indexes into `words` (a `Uint32Array`). Input words are read by Rust during the call that is named, output words are written by it. */
 export const WORD = {
@@ -187,16 +187,10 @@ export interface NativeLink {
 export interface Binding {
   // --- set-up -------------------------------------------------------------------------------------------------
   /**
-   * Once per environment. `wake` is called from the event loop when Rust was asleep and something came. `looksUp`: blocking
-   * waits come up every 100 ms or so, because this thread may be ended from outside.
+   * Once per environment. `wake` is called from the event loop when Rust was asleep and something came. On another thread
+   * than the main one, which may be ended from outside, blocking waits come up every 100 ms or so.
    */
-  open(
-    words: Uint32Array,
-    incoming: Uint8Array,
-    outgoing: Uint8Array,
-    wake: () => void,
-    looksUp: boolean,
-  ): void
+  open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void): void
   /** The outgoing buffer was replaced by a larger or smaller one. */
   attachOutgoing(outgoing: Uint8Array): void
   /** Keeps the event loop alive, or no longer. */
@@ -280,8 +274,31 @@ export interface Binding {
 /** The number of every name that no worker has, once a worker has said which names there are. */
 export const NO_COMMAND = 0xffffffff
 
-/** Loads the binding of this platform. Throws what `native/binding.js` throws; src/environment.ts words it. */
-export function loadBinding(): Binding {
+/** The binding, and the file that it is. */
+export interface LoadedBinding {
+  readonly binding: Binding
+  /** Undefined where the runtime does not tell. */
+  readonly path: string | undefined
+}
+
+/**
+ * Loads the binding of this platform; from `path`, if somebody knows already where it is: `native/binding.js` looks for
+ * it in many places, which takes longer than loading it. Throws what `native/binding.js` throws; src/environment.ts
+ * words it.
+ */
+export function loadBinding(path: string | undefined): LoadedBinding {
+  if (path !== undefined) {
+    const module = { exports: {} }
+    try {
+      process.dlopen(module, path)
+      return { binding: module.exports as Binding, path }
+    } catch {
+      // It is gone, or may not be loaded: the search below finds another one, or says what is wrong.
+    }
+  }
   const require = createRequire(join(packageRoot, 'package.json'))
-  return require('./native/binding.js') as Binding
+  const binding = require('./native/binding.js') as Binding
+  const loader = require.cache[require.resolve('./native/binding.js')]
+  const file = loader?.children?.find((child) => child.exports === binding)
+  return { binding, path: file?.filename }
 }
