@@ -14,7 +14,7 @@ export declare class PlumpError extends Error {
 	readonly remedy: string;
 	constructor(code: PlumpErrorCode, message?: string, options?: ErrorOptions);
 	/**
-	 * One process may have loaded this package twice, as ESM and as CommonJS; `instanceof` holds across the two. Sharing
+	 * One process may have loaded this package twice, from two places; `instanceof` holds across the two. Sharing
 	 * the classes through `globalThis` was refused: their types would no longer be classes in the declarations.
 	 */
 	static [Symbol.hasInstance](value: unknown): boolean;

@@ -90,6 +90,13 @@ test.serial(
   },
 )
 
+test.serial('a worker that loads the bus only later has collected for it', async (t) => {
+  const worker = start(t, 'late-bus.mjs')
+  await worker.ready()
+  plumpBus.broadcast('early')
+  t.is(await worker.acall('hear'), 'early')
+})
+
 test.serial('get gives up with PlumpTimeoutError, poll with false', async (t) => {
   const bus = queue(t, { name: 'silent' })
   t.throws(() => bus.get(20), { code: 'ERR_PLUMP_BUS_TIMEOUT', name: 'PlumpTimeoutError' })

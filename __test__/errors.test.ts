@@ -61,7 +61,7 @@ test('instanceof tells the classes apart', (t) => {
 })
 
 test('instanceof holds across the ESM and the CommonJS build', (t) => {
-  const built = createRequire(import.meta.url)('../cjs/index.js') as {
+  const built = createRequire(import.meta.url)('../dist/index.cjs') as {
     PlumpError: typeof PlumpError
     PlumpTimeoutError: typeof PlumpTimeoutError
     PlumpWorkerError: typeof PlumpWorkerError

@@ -130,9 +130,10 @@ test('a TypeScript module gives its types to the calls', async (t) => {
   t.is(four, 4)
 })
 
-test('a CommonJS worker shares registry and link with the ESM build that runs it', async (t) => {
+test('a CommonJS worker shares registry and link with what runs it, which is not its application', async (t) => {
   const worker = start(t, 'commonjs.cjs')
   t.is(await worker.acall('isWorker'), true)
+  t.is(await worker.acall('main'), true)
   t.is(await worker.acall('plain'), 'plain')
   t.is(await worker.acall('computed'), 'built as computed')
 })

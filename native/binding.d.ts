@@ -68,7 +68,7 @@ export interface NativeLink {
 }
 
 /** Opens this environment. */
-export declare function open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void, looksUp?: boolean | undefined | null, watches?: boolean | undefined | null): void
+export declare function open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void, watches?: boolean | undefined | null): void
 
 /** Begins the end of a pool. */
 export declare function poolClose(pool: number, graceMs: number): void

@@ -5,7 +5,7 @@ import { writeIfChanged } from './files.js'
 import { buildNative, nativeStaging } from './native.js'
 import { binary, root, run } from './process.js'
 import { step } from './step.js'
-import { buildTypeScript, copyTypesForCommonJs, rollUpTypes } from './typescript.js'
+import { buildTypeScript, copyTypesForRequire, rollUpTypes } from './typescript.js'
 
 /**
  * Every generated file that is committed, one row each: writing, checking for drift and the order of the build are
@@ -13,30 +13,31 @@ import { buildTypeScript, copyTypesForCommonJs, rollUpTypes } from './typescript
  * file's text, or for a folder the texts of all its files by their path in it.
  */
 const generated = [
+  { path: 'npm', from: 'package.json', make: platformPackages },
+  { path: 'src/generated/version.ts', from: 'package.json', make: version },
   { path: 'src/generated/codes.ts', from: 'rust', make: () => list('codes-ts') },
   { path: 'src/generated/limits.ts', from: 'rust', make: () => list('limits-ts') },
   { path: 'docs/errors.md', from: 'rust', make: () => list('errors-md') },
   { path: 'native/binding.js', from: 'addon', make: () => built('binding.js') },
   { path: 'native/binding.d.ts', from: 'addon', make: () => built('binding.d.ts') },
   { path: 'index.d.ts', from: 'typescript', make: rollUpTypes },
-  { path: 'npm', from: 'package.json', make: platformPackages },
 ]
 
 /** Builds everything in release mode and writes every generated file on the way, each before what needs it. */
 export async function writeGenerated() {
+  await step('generated from package.json', () => write('package.json'))
   await step('generated from Rust', () => write('rust'))
   await step('Rust addon, release', buildNative)
   await step('generated from the addon', () => write('addon'))
-  await step('TypeScript → dist, cjs', buildTypeScript)
+  await step('TypeScript → dist', buildTypeScript)
   await step('generated from TypeScript', () => write('typescript'))
-  copyTypesForCommonJs()
-  await step('generated from package.json', () => write('package.json'))
+  copyTypesForRequire()
 }
 
 /** Builds what it takes to run the package as it is committed. Changes no committed file. */
 export async function buildForRunning() {
   await step('Rust addon, release', buildNative)
-  await step('TypeScript → dist, cjs', buildTypeScript)
+  await step('TypeScript → dist', buildTypeScript)
 }
 
 /** Fails when a committed generated file is not what its source gives. Needs buildForRunning() first. */
@@ -110,6 +111,16 @@ async function list(name) {
 
 function built(name) {
   return readFileSync(join(nativeStaging, name), 'utf8')
+}
+
+/** The version as a constant: a worker that reads package.json for it starts a millisecond later. */
+function version() {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  return `// Generated from package.json by \`npm run generate\`; edit it there.
+
+/** Version of this package; host and worker must have the same. */
+export const version = '${version}'
+`
 }
 
 /** npm/: one package per target of package.json's `napi` block. */

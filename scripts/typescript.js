@@ -1,32 +1,27 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buildBundle } from './bundle.js'
 import { writeIfChanged } from './files.js'
 import { binary, root, run } from './process.js'
 
-/** Compiles src/ twice: dist/ as ES modules with declarations, cjs/ as CommonJS. */
+/** Makes dist/, which runs, and target/types, the declarations that `rollUpTypes` reads. */
 export async function buildTypeScript() {
-  for (const [format, folder] of [
-    ['esm', 'dist'],
-    ['cjs', 'cjs'],
-  ]) {
-    await tsc('--project', `tsconfig.${format}.json`)
-    removeStale(join(root, folder))
-  }
-  writeIfChanged(join(root, 'cjs/package.json'), '{ "type": "commonjs" }\n')
-  copyTypesForCommonJs()
+  await tsc('--project', 'tsconfig.types.json')
+  await buildBundle()
+  copyTypesForRequire()
 }
 
 export function tsc(...args) {
   return run(process.execPath, [binary('tsc', 'typescript'), ...args])
 }
 
-/** What TypeScript reads for `require('plump-ipc')`: the same page, in a folder that says CommonJS. */
-export function copyTypesForCommonJs() {
+/** What TypeScript reads for `require('plump-ipc')`: the same page, under a name that says CommonJS. */
+export function copyTypesForRequire() {
   const types = join(root, 'index.d.ts')
-  if (existsSync(types)) writeIfChanged(join(root, 'cjs/index.d.ts'), readFileSync(types, 'utf8'))
+  if (existsSync(types)) writeIfChanged(join(root, 'dist/index.d.cts'), readFileSync(types, 'utf8'))
 }
 
-/** The text of index.d.ts: the declarations of the ESM build, rolled up on one page. */
+/** The text of index.d.ts: the declarations of the sources, rolled up on one page. */
 export async function rollUpTypes() {
   const folder = join(root, 'target/generated')
   const page = join(folder, 'index.d.ts')
@@ -36,16 +31,7 @@ export async function rollUpTypes() {
   await run(process.execPath, [
     binary('dts-bundle-generator'),
     ...flags,
-    join(root, 'dist/index.d.ts'),
+    join(root, 'target/types/index.d.ts'),
   ])
   return `// Generated from src/index.ts by \`npm run generate\`; edit the sources.\n\n${readFileSync(page, 'utf8')}`
-}
-
-/** Removes what was compiled from sources that are gone, rather than emptying the folder under running programs. */
-function removeStale(folder) {
-  for (const name of readdirSync(folder, { recursive: true })) {
-    const source = /^(.*?)\.(?:js|js\.map|d\.ts)$/.exec(name)?.[1]
-    if (source !== undefined && !existsSync(join(root, 'src', `${source}.ts`)))
-      rmSync(join(folder, name))
-  }
 }

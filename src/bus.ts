@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import { resolveCodec, type PayloadCodec } from './codec/codec.js'
+import { DEFAULT_QUEUE, defaultQueue } from './default-queue.js'
 import { exchange } from './environment.js'
 import {
   PlumpConnectionError,
@@ -11,8 +12,9 @@ import { limits } from './generated/limits.js'
 import { type EventTaker, type Exchange, FOREVER } from './exchange.js'
 import { nativeError } from './failure.js'
 import { isOwnLink, type PlumpLink } from './link.js'
-import { checkOptions, type OptionRow, queueOptions, type QueueOptions, shown } from './options.js'
+import { checkOptions, type OptionRow, queueOptions, type QueueOptions } from './options.js'
 import { once } from './shared.js'
+import { shown } from './shown.js'
 
 /** What `setupAsyncListener` returns. */
 export interface PlumpListener {
@@ -64,6 +66,7 @@ export class PlumpQueue {
   readonly #capacity: number
   readonly #codec: PayloadCodec
   readonly #onError: ((error: unknown) => void) | undefined
+  readonly #isPlumpBus: boolean
   readonly #listeners = new Set<Listener>()
   #exchange: Exchange | undefined
   #id = 0
@@ -77,13 +80,14 @@ export class PlumpQueue {
   constructor(options: QueueOptions | undefined, opens: 'on first use')
   constructor(options?: QueueOptions, opens: 'now' | 'on first use' = 'now') {
     const checked = checkOptions(options, queueOptions, 'PlumpQueue')
-    this.name = checked.name ?? 'default'
+    this.name = checked.name ?? DEFAULT_QUEUE
     this.#capacity = checked.capacity ?? limits.maxMailboxEvents
     this.#codec = resolveCodec(checked.codec ?? 'structured', {
       maxDepth: checked.maxDepth ?? 1_000,
       maxPayloadBytes: checked.maxPayloadBytes ?? 1024 ** 3,
     })
     this.#onError = checked.onError
+    this.#isPlumpBus = opens === 'on first use'
     if (opens === 'now') this.open()
   }
 
@@ -101,7 +105,9 @@ export class PlumpQueue {
     if (this.#exchange !== undefined) return this.#exchange
     const opened = exchange()
     try {
-      this.#id = opened.binding.busOpen(this.name, this.#capacity)
+      this.#id = this.#isPlumpBus
+        ? defaultQueue(opened)
+        : opened.binding.busOpen(this.name, this.#capacity)
     } catch (error) {
       throw nativeError(error)
     }

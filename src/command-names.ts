@@ -1,6 +1,6 @@
 import { PlumpError } from './errors.js'
 import { limits } from './generated/limits.js'
-import { shown } from './options.js'
+import { shown } from './shown.js'
 
 /**
  * Refuses what can't be the name of a command.

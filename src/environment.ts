@@ -1,7 +1,7 @@
 import { PlumpError } from './errors.js'
 import { Exchange } from './exchange.js'
-import { type Binding, loadBinding } from './native.js'
-import { once } from './shared.js'
+import { type LoadedBinding, loadBinding } from './native.js'
+import { once, takeAddon } from './shared.js'
 
 /**
  * The exchange of this JavaScript environment, made on first use: importing the package loads no native code, so that
@@ -10,21 +10,30 @@ import { once } from './shared.js'
  * @throws PlumpError `ERR_PLUMP_BINDING_MISSING`
  */
 export function exchange(): Exchange {
-  return once('exchange', () => new Exchange(load()))
+  return once('exchange', () => new Exchange(addon().binding))
 }
 
-function load(): Binding {
-  let binding: Binding
+/** The file of the native half, if it is known: workers need not look for it again. */
+export function addonPath(): string | undefined {
+  return addon().path
+}
+
+function addon(): LoadedBinding {
+  return once('addon', load)
+}
+
+function load(): LoadedBinding {
+  let loaded: LoadedBinding
   try {
-    binding = loadBinding()
+    loaded = loadBinding(takeAddon())
   } catch (error) {
     const what = areAddonsForbidden(error)
       ? "Node's permission model forbids the native part of plump-ipc to be loaded: run node with --allow-addons."
       : `The native part of plump-ipc for ${process.platform}-${process.arch} could not be loaded: install the package for this platform, or run \`npm run build\` in its repository.`
     throw new PlumpError('ERR_PLUMP_BINDING_MISSING', what, { cause: error })
   }
-  binding.setDebug((process.env['NODE_DEBUG'] ?? '').split(',').includes('plump-ipc'))
-  return binding
+  loaded.binding.setDebug((process.env['NODE_DEBUG'] ?? '').split(',').includes('plump-ipc'))
+  return loaded
 }
 
 /** The binding's loader tries several files; which of its errors is Node's own stands somewhere among the causes. */

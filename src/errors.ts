@@ -24,7 +24,7 @@ export class PlumpError extends Error {
   }
 
   /**
-   * One process may have loaded this package twice, as ESM and as CommonJS; `instanceof` holds across the two. Sharing
+   * One process may have loaded this package twice, from two places; `instanceof` holds across the two. Sharing
    * the classes through `globalThis` was refused: their types would no longer be classes in the declarations.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {

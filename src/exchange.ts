@@ -6,8 +6,6 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
-import { performance } from 'node:perf_hooks'
-import { isMainThread } from 'node:worker_threads'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
 import { decodeThrown } from './codec/thrown.js'
@@ -90,7 +88,7 @@ const INCOMING_BYTES = 256 * 1024
 /** `watchUs`: go to sleep at once if nothing is there. */
 const SLEEP = 0xffffffff
 /** How long a chain of microtasks keeps timers and I/O waiting. */
-const CHAIN_MS = 1
+const CHAIN_US = 1_000
 /**
  * So many small calls are sent together while the workers have enough to do, and so many small answers. Each alone costs a
  * native call, a lock and a fetch of the ring's words; all of a microtask together would let both sides wait for each other.
@@ -161,7 +159,7 @@ export class Exchange {
     this.#attached = outgoing
     const wake = () => this.#wake()
     const { bytes } = outgoing
-    binding.open(this.#words, this.#incoming, bytes, wake, !isMainThread, watchesBells())
+    binding.open(this.#words, this.#incoming, bytes, wake, watchesBells())
   }
 
   // --- who takes part -----------------------------------------------------------------------------------------
@@ -495,26 +493,32 @@ export class Exchange {
     }
   }
 
+  /** Microseconds of a clock that never goes back, modulo 2^32. */
+  nowUs(): number {
+    this.binding.now()
+    return this.#words[WORD.nowUs]!
+  }
+
   // --- the chain of looks -------------------------------------------------------------------------------------
 
   #wake(): void {
     if (this.#state !== ASLEEP) return
-    this.#chainBegan = performance.now()
+    this.#chainBegan = this.nowUs()
     this.#look()
   }
 
   #beginChain(): void {
     if (this.#state !== ASLEEP) return
-    const now = performance.now()
+    const now = this.nowUs()
     // A chain that has just ended, with all calls answered, and begins again with the next call, is the same one: out of
     // microtasks alone the event loop would not go on.
-    if (now - this.#lastLook >= CHAIN_MS) this.#chainBegan = now
+    if ((now - this.#lastLook) >>> 0 >= CHAIN_US) this.#chainBegan = now
     this.#queueLook(now)
   }
 
   /** The next look: after the microtasks that are queued now, or, after a millisecond of them, when the event loop went on. */
   #queueLook(now: number): void {
-    if (now - this.#chainBegan < CHAIN_MS) {
+    if ((now - this.#chainBegan) >>> 0 < CHAIN_US) {
       this.#queueMicrotask()
     } else {
       this.#state = QUEUED
@@ -531,7 +535,7 @@ export class Exchange {
   }
 
   readonly #lookFromLoop = (): void => {
-    this.#chainBegan = performance.now()
+    this.#chainBegan = this.nowUs()
     this.#look()
   }
 
@@ -547,15 +551,16 @@ export class Exchange {
     this.binding.drain()
     const asleep = words[WORD.asleep] === 1
     const count = words[WORD.count]!
+    const looked = words[WORD.nowUs]!
     if (count > 0) this.#takeIn(count)
     // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
     if (asleep && !this.#sent && this.#calls === 0 && this.#answers === 0) {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       this.#hold()
-      this.#lastLook = performance.now()
+      this.#lastLook = looked
     } else {
-      this.#queueLook(performance.now())
+      this.#queueLook(looked)
     }
   }
 

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { PlumpError } from './errors.js'
-import { shown } from './options.js'
+import { shown } from './shown.js'
 
 /**
  * The URL of a worker module given as `URL` or absolute path. Relative paths are refused: there is nothing that they

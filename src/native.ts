@@ -7,7 +7,7 @@
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import packageRoot from '../package-root.cjs'
+import { packageRoot } from './package-root.js'
 
 /** Indexes into `words` (a `Uint32Array`). Input words are read by Rust during the call that is named, output words are written by it. */
 export const WORD = {
@@ -43,6 +43,8 @@ export const WORD = {
   asleep: 19,
   /** out of `drain`: how many calls of this environment are in flight (queued or with a worker). */
   inFlight: 20,
+  /** out of `drain`, `now`: microseconds of a clock that never goes back, modulo 2^32. */
+  nowUs: 21,
   /** where the table of entries begins, 1,000 of ENTRY.words words each. */
   table: 64,
   /** where the records of calls begin, MAX_RECORDS of CALL.words words each. */
@@ -225,15 +227,15 @@ export interface NativeLink {
 export interface Binding {
   // --- set-up -------------------------------------------------------------------------------------------------
   /**
-   * Once per environment. `wake` is called from the event loop when Rust was asleep and something came. `looksUp`: blocking
-   * waits come up every 100 ms or so, because this thread may be ended from outside.
+   * Once per environment. `wake` is called from the event loop when Rust was asleep and something came. On another thread
+   * than the main one, which may be ended from outside, blocking waits come up every 100 ms or so. `watches`: the event loop
+   * is libuv's, which may watch the bells itself; else it is woken by a threadsafe function.
    */
   open(
     words: Uint32Array,
     incoming: Uint8Array,
     outgoing: Uint8Array,
     wake: () => void,
-    looksUp: boolean,
     watches: boolean,
   ): void
   /** The outgoing buffer was replaced by a larger or smaller one. */
@@ -299,6 +301,8 @@ export interface Binding {
   answerWith(segments: Uint8Array[]): void
   /** Worker: tells the host how many calls have begun, if that is news. */
   tellBegun(): void
+  /** Reads the clock: WORD.nowUs. `performance.now()` is as fast, but fetching it takes a worker's start a millisecond. */
+  now(): void
   /** Keeps the event loop alive, or no longer. */
   hold(): void
   /** Publishes outgoing[0..length] on `queue` to every other process of the family. */
@@ -320,8 +324,31 @@ export interface Binding {
 /** The number of every name that no worker has, once a worker has said which names there are. */
 export const NO_COMMAND = 0xffffffff
 
-/** Loads the binding of this platform. Throws what `native/binding.js` throws; src/environment.ts words it. */
-export function loadBinding(): Binding {
+/** The binding, and the file that it is. */
+export interface LoadedBinding {
+  readonly binding: Binding
+  /** Undefined where the runtime does not tell. */
+  readonly path: string | undefined
+}
+
+/**
+ * Loads the binding of this platform; from `path`, if somebody knows already where it is: `native/binding.js` looks for
+ * it in many places, which takes longer than loading it. Throws what `native/binding.js` throws; src/environment.ts
+ * words it.
+ */
+export function loadBinding(path: string | undefined): LoadedBinding {
+  if (path !== undefined) {
+    const module = { exports: {} }
+    try {
+      process.dlopen(module, path)
+      return { binding: module.exports as Binding, path }
+    } catch {
+      // It is gone, or may not be loaded: the search below finds another one, or says what is wrong.
+    }
+  }
   const require = createRequire(join(packageRoot, 'package.json'))
-  return require('./native/binding.js') as Binding
+  const binding = require('./native/binding.js') as Binding
+  const loader = require.cache[require.resolve('./native/binding.js')]
+  const file = loader?.children?.find((child) => child.exports === binding)
+  return { binding, path: file?.filename }
 }

@@ -3,11 +3,12 @@
 
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { inspect } from 'node:util'
-import type { Codec, CodecOption } from './codec/codec.js'
+import type { CodecOption } from './codec/codec.js'
+import { isCodec } from './codec/is-codec.js'
 import { didYouMean } from './did-you-mean.js'
 import { PlumpError } from './errors.js'
 import { limits } from './generated/limits.js'
+import { shown } from './shown.js'
 
 /** Options of an instance: for `new PlumpIPC(options)`, `start(module, options)` and `spawn(module, options)`. */
 export interface PlumpOptions {
@@ -262,31 +263,6 @@ function checkOption(row: OptionRow, value: unknown): unknown {
     case 'one of':
       return row.values.includes(value as string) ? value : refuse()
   }
-}
-
-/** Whether it has the shape of a codec of the user's own. */
-export function isCodec(value: unknown): value is Codec {
-  const codec = value as Partial<Codec> | null
-  return (
-    typeof codec === 'object' &&
-    codec !== null &&
-    isText(codec.name) &&
-    codec.name !== '' &&
-    Buffer.byteLength(codec.name) <= 255 &&
-    typeof codec.encode === 'function' &&
-    typeof codec.decode === 'function'
-  )
-}
-
-/** A value as it may stand in a message: on one line, cut where it is long. */
-export function shown(value: unknown): string {
-  const text = inspect(value, {
-    depth: 1,
-    breakLength: Number.POSITIVE_INFINITY,
-    maxStringLength: 80,
-    maxArrayLength: 5,
-  })
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }
 
 function within(row: { min: number; max: number }, value: number): boolean {

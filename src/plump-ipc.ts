@@ -1,15 +1,9 @@
 import { callAsync } from './call-async.js'
 import { callSync } from './call-sync.js'
-import {
-  isCodec,
-  checkOptions,
-  callOptions,
-  closeOptions,
-  instanceOptions,
-  shown,
-} from './options.js'
+import { checkOptions, callOptions, closeOptions, instanceOptions } from './options.js'
 import type { CallOptions, CloseOptions, PlumpOptions } from './options.js'
 import type { Codec } from './codec/codec.js'
+import { isCodec } from './codec/is-codec.js'
 import type {
   AnyCommands,
   Calls,
@@ -25,6 +19,7 @@ import { depthEnvironment, Pool } from './pool.js'
 import { command, type CommandForms } from './register.js'
 import { registry } from './registry.js'
 import { isWorker } from './shared.js'
+import { shown } from './shown.js'
 import { plumpBus } from './bus.js'
 import { workerSide } from './worker/worker-side.js'
 

@@ -2,10 +2,10 @@
 
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import packageRoot from '../package-root.cjs'
 import { type PayloadCodec, resolveCodec } from './codec/codec.js'
 import { checkCommandName } from './command-names.js'
 import { didYouMean } from './did-you-mean.js'
+import { addonPath } from './environment.js'
 import { PlumpConnectionError, PlumpError } from './errors.js'
 import type { CallOwner, Exchange } from './exchange.js'
 import { inheritedExecArgv, inheritedNodeOptions } from './exec-argv.js'
@@ -15,8 +15,9 @@ import { limits } from './generated/limits.js'
 import { moduleUrl } from './module-url.js'
 import { type NativeLink, type PoolEvent, type PoolOptions, NO_COMMAND } from './native.js'
 import type { PlumpOptions } from './options.js'
+import { packageRoot } from './package-root.js'
 import { rejected } from './rejected.js'
-import { version } from './version.js'
+import { version } from './generated/version.js'
 import type { Welcome } from './welcome.js'
 
 /** How many levels of workers that start workers there may be. */
@@ -24,6 +25,7 @@ const MAX_DEPTH = 8
 const DEPTH = 'PLUMP_IPC_DEPTH'
 /** Calls in flight with which a worker has enough to do until a few more have been made. */
 const ENOUGH_PER_WORKER = 8
+const ADDON = 'PLUMP_IPC_ADDON'
 
 type Readiness =
   | { readonly is: 'starting' }
@@ -252,8 +254,7 @@ function nativeOptions(
     program: options.execPath ?? process.execPath,
     args: [
       ...(options.execArgv ?? inheritedExecArgv(process.execArgv)),
-      // The ESM build also when the host has loaded the CommonJS one: only `import` loads every kind of module.
-      join(packageRoot, 'dist/worker/main.js'),
+      join(packageRoot, 'dist/worker.cjs'),
       ...(options.argv ?? []),
     ],
     env: environmentOf(options),
@@ -279,12 +280,21 @@ function nativeOptions(
 
 /** @throws PlumpError `ERR_PLUMP_NESTING_TOO_DEEP` */
 function environmentOf(options: PlumpOptions): [string, string][] {
-  const given = options.env ?? {}
-  const merged: Record<string, string | undefined> = { ...process.env, ...given }
-  if (!('NODE_OPTIONS' in given) && merged['NODE_OPTIONS'] !== undefined)
-    merged['NODE_OPTIONS'] = inheritedNodeOptions(merged['NODE_OPTIONS'])
-  merged[DEPTH] = String(nextDepth())
-  return Object.entries(merged).filter((pair): pair is [string, string] => pair[1] !== undefined)
+  const given: Readonly<Record<string, string | undefined>> = {
+    ...options.env,
+    [DEPTH]: String(nextDepth()),
+    [ADDON]: addonPath(),
+  }
+  const pairs: [string, string][] = []
+  // Each look at a variable of this process takes microseconds for which JavaScript waits: none is looked at twice.
+  for (const [name, value] of Object.entries(process.env) as [string, string][]) {
+    if (Object.hasOwn(given, name)) continue
+    const inherited = name === 'NODE_OPTIONS' ? inheritedNodeOptions(value) : value
+    if (inherited !== undefined) pairs.push([name, inherited])
+  }
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined) pairs.push([name, value])
+  return pairs
 }
 
 /** The variables that a worker of this process needs beside the link's. */

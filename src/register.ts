@@ -3,8 +3,8 @@
 
 import type { Handler } from './commands.js'
 import { PlumpError } from './errors.js'
-import { shown } from './options.js'
 import { isHandler, registry } from './registry.js'
+import { shown } from './shown.js'
 
 /** A decorator for methods. */
 export type CommandDecorator = <Method extends Handler>(

@@ -1,14 +1,16 @@
-// What there is once per JavaScript environment, however many copies of this package were loaded into it: ESM and
-// CommonJS builds, loaders that add a query to the path, duplicates in node_modules. Commands that one copy registers
-// must be found by the other, and a link has one owner.
+// What there is once per JavaScript environment, however many copies of this package were loaded into it: sources and
+// build, loaders that load a file again, duplicates in node_modules. Commands that one copy registers must be found by the
+// other, and a link has one owner.
 
 import { PlumpConnectionError } from './errors.js'
-import { version } from './version.js'
+import { version } from './generated/version.js'
 
 interface Shared {
   readonly version: string
   /** The value of PLUMP_IPC_LINK, until the link is opened. */
   link: string | undefined
+  /** The value of PLUMP_IPC_ADDON, until the addon is loaded. */
+  addon: string | undefined
   readonly isWorker: boolean
   readonly things: Map<string, unknown>
 }
@@ -33,6 +35,13 @@ export function takeLink(): string | undefined {
   return link
 }
 
+/** Hands out the value of PLUMP_IPC_ADDON, once: the file of the addon, as the host has found it. */
+export function takeAddon(): string | undefined {
+  const { addon } = shared
+  shared.addon = undefined
+  return addon
+}
+
 function find(): Shared {
   const place = globalThis as { [key]?: Shared }
   const first = place[key]
@@ -43,9 +52,17 @@ function find(): Shared {
       `The host runs plump-ipc ${first.version}, this worker's module imports plump-ipc ${version}.`,
     )
   const link = process.env['PLUMP_IPC_LINK']
+  const addon = process.env['PLUMP_IPC_ADDON']
   // Children of this process must not take themselves for a worker.
   delete process.env['PLUMP_IPC_LINK']
-  const made: Shared = { version, link, isWorker: link !== undefined, things: new Map() }
+  delete process.env['PLUMP_IPC_ADDON']
+  const made: Shared = {
+    version,
+    link,
+    addon: link && addon,
+    isWorker: link !== undefined,
+    things: new Map(),
+  }
   // Two versions in one host know nothing of each other; the second one keeps to itself.
   if (first === undefined) Object.defineProperty(place, key, { value: made })
   return made

@@ -1,4 +1,6 @@
 import test from 'ava'
+import { join } from 'node:path'
+import { packageRoot } from '../../src/package-root.js'
 import { causeOf, fixture, start } from '../start.js'
 import { codec } from '../fixtures/own-codec.mjs'
 
@@ -75,3 +77,16 @@ test.serial('a codec that decodes the arguments to something else settles the ca
   })
   await t.throwsAsync(echo.acall('echo', 1), { code: 'ERR_PLUMP_CODEC' })
 })
+
+test.serial(
+  'a starting worker loads no more of Node and of this package than it needs',
+  async (t) => {
+    const worker = start(t, 'loaded.mjs')
+    const loaded = (await worker.acall('loaded')) as string[]
+    for (const name of ['crypto', 'net', 'worker_threads'])
+      t.false(loaded.includes(`NativeModule ${name}`), name)
+    const files = loaded.filter((name) => name.startsWith(packageRoot))
+    t.deepEqual(files, [join(packageRoot, 'dist', 'worker.cjs')])
+    t.deepEqual(await worker.acall('variables'), ['PLUMP_IPC_DEPTH'])
+  },
+)

@@ -1,13 +1,7 @@
 // What an object is to structured clone, which looks at internal slots and not at prototypes, seen from
 // JavaScript, which can ask for most of these slots but not for all.
 
-import { Blob } from 'node:buffer'
-import { KeyObject, X509Certificate } from 'node:crypto'
-import { BlockList, SocketAddress } from 'node:net'
-import { createHistogram } from 'node:perf_hooks'
 import { types } from 'node:util'
-import { Script } from 'node:vm'
-import { MessagePort } from 'node:worker_threads'
 
 const SHARED_MEMORY =
   'is a SharedArrayBuffer or a view of one, which another process cannot share. Send a copy: new Uint8Array(view).'
@@ -52,17 +46,25 @@ const REFUSED_INTRINSICS = new Set([
 ])
 const REFUSED_NAMESPACES = ['Intl', 'WebAssembly', 'Temporal'] as const
 
-/** Classes of the platform that are refused everywhere, whatever this Node makes of them: a handle stays behind. */
-const REFUSED_CLASSES: readonly { readonly name: string }[] = [
-  Blob,
-  BlockList,
-  KeyObject,
-  MessagePort,
-  Script,
-  SocketAddress,
-  X509Certificate,
-  (Object.getPrototypeOf(createHistogram()) as object).constructor,
-]
+/**
+ * Classes of the platform that are refused everywhere, whatever this Node makes of them: a handle stays behind. Not
+ * imported: loading these modules takes a starting worker 4 ms, and most never meet an instance of a class.
+ */
+function refusedClasses(): readonly { readonly name: string }[] {
+  const { BlockList, SocketAddress } = process.getBuiltinModule('node:net')
+  const { createHistogram } = process.getBuiltinModule('node:perf_hooks')
+  // A Node that was built without OpenSSL has none, nor anything that could be an instance of its classes.
+  const crypto = process.getBuiltinModule('node:crypto') as typeof import('node:crypto') | undefined
+  return [
+    process.getBuiltinModule('node:buffer').Blob,
+    BlockList,
+    ...(crypto === undefined ? [] : [crypto.KeyObject, crypto.X509Certificate]),
+    process.getBuiltinModule('node:worker_threads').MessagePort,
+    process.getBuiltinModule('node:vm').Script,
+    SocketAddress,
+    (Object.getPrototypeOf(createHistogram()) as object).constructor,
+  ]
+}
 const REFUSED_GLOBALS = [
   'BroadcastChannel',
   'CompressionStream',
@@ -113,7 +115,7 @@ function refusedPrototypes(): Map<object, string> {
       refuse((members as Record<string, unknown>)[name], `${namespace}.${name}`)
     }
   }
-  for (const candidate of REFUSED_CLASSES) refuse(candidate, candidate.name)
+  for (const candidate of refusedClasses()) refuse(candidate, candidate.name)
   for (const name of REFUSED_GLOBALS) refuse(globals[name], name)
   for (const [name, sample] of Object.entries(ASKED_GLOBALS)) {
     const candidate = globals[name]

@@ -59,9 +59,13 @@ export class Refusal {
   }
 }
 
+/** What needs no brackets. Not a literal: V8 reads those with the file, and these properties take it half a millisecond. */
+let identifier: RegExp | undefined
+
 /** The step to a property, as one would write it in a program. */
 export function propertyStep(key: string): string {
-  if (/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)) return `.${key}`
+  identifier ??= new RegExp('^[\\p{ID_Start}$_][\\p{ID_Continue}$]*$', 'u')
+  if (identifier.test(key)) return `.${key}`
   return `[${JSON.stringify(key.length > 64 ? `${key.slice(0, 64)}…` : key)}]`
 }
 

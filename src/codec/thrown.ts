@@ -409,13 +409,22 @@ function hide(error: Error, key: string, value: unknown): void {
 
 // --- stacks -------------------------------------------------------------------------------------------------------
 
-/** Start of the location of every frame in this package, e.g. `file:///…/dist/`, if the engine tells. */
-const packageLocation = ((): string | undefined => {
+/**
+ * Start of the location of every frame in this package, e.g. `file:///…/src/` or `/…/dist/`, if the engine tells. Asked at
+ * the first error only: making a stack takes a starting worker half a millisecond.
+ */
+function packageLocation(): string | undefined {
+  return (location ??= locate()).of
+}
+let location: { readonly of: string | undefined } | undefined
+
+function locate(): { readonly of: string | undefined } {
   const stack: unknown = new Error().stack
-  return typeof stack === 'string'
-    ? /((?:file:\/\/)?[^\s(]*[/\\])codec[/\\]thrown\.\w+:/.exec(stack)?.[1]
-    : undefined
-})()
+  if (typeof stack !== 'string') return { of: undefined }
+  // This file as it is, or as a part of the built one.
+  const here = /((?:file:\/\/)?[^\s(]*[/\\])(?:codec[/\\]thrown\.\w+|worker\.cjs):/
+  return { of: here.exec(stack)?.[1] }
+}
 
 /**
  * Puts the caller's frames under those of the worker, from where the error came: both ends of the call are in one
@@ -426,10 +435,11 @@ export function joinStacks(error: unknown, callerStack: string): void {
   attempt(() => {
     const { stack } = error as { stack?: unknown }
     if (typeof stack !== 'string') return
+    const here = packageLocation()
     const frames = callerStack
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
-      .filter((line) => packageLocation === undefined || !line.includes(packageLocation))
+      .filter((line) => here === undefined || !line.includes(here))
     if (frames.length === 0) return
     ;(error as { stack?: unknown }).stack = `${stack}\n${frames.join('\n')}`
   })

@@ -2,12 +2,18 @@
 
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { isCodec, shown } from '../options.js'
+import { isCodec } from '../codec/is-codec.js'
 import { PlumpSerializationError } from '../errors.js'
 import { registry } from '../registry.js'
+import { shown } from '../shown.js'
 import { workerSide } from './worker-side.js'
 
-async function main(): Promise<void> {
+/** The program of a worker process. The build calls it where Node was started with dist/worker.cjs. */
+export async function main(): Promise<void> {
+  // Ctrl-C in a terminal reaches every process in it. The host decides what it means; its end is the worker's.
+  process.on('SIGINT', () => {})
+  // What asks for `require.main` looks for the application, which this package is not.
+  Reflect.deleteProperty(process, 'mainModule')
   const side = workerSide()
   const { module, codecModule } = side.open()
   try {
@@ -49,8 +55,3 @@ function isCommonJs(url: string, exports: object): boolean {
   const path = fileURLToPath(url)
   return createRequire(path).cache[path] !== undefined
 }
-
-// Ctrl-C in a terminal reaches every process in it. The host decides what it means; its end is the worker's.
-process.on('SIGINT', () => {})
-
-void main()

@@ -1,7 +1,5 @@
 // Runs commands for the host: takes calls from the exchange, lets up to `concurrency` handlers interleave, answers.
 
-// Imported: the global of that name is behind a getter, and each call reads the clock twice.
-import { performance } from 'node:perf_hooks'
 import type { PayloadCodec } from '../codec/codec.js'
 import type { CodecLimits } from '../codec/limits.js'
 import type { Outgoing } from '../codec/outgoing.js'
@@ -133,7 +131,7 @@ export class Server implements CallTaker {
     }
     // Nothing that is answered may wait while something long runs.
     if (numbered.averageUs >= SHORT_US) this.#exchange.flushAnswers()
-    const began = isTimed(numbered) ? performance.now() : UNTIMED
+    const began = isTimed(numbered) ? this.#exchange.nowUs() : UNTIMED
     let result: unknown
     this.#running++
     try {
@@ -144,11 +142,11 @@ export class Server implements CallTaker {
       }
     } catch (error) {
       this.#running--
-      this.#thrown(low, high, error, runUs(numbered, began), this.#isShort(next))
+      this.#thrown(low, high, error, this.#ran(numbered, began), this.#isShort(next))
       return
     }
     this.#running--
-    this.#result(low, high, result, runUs(numbered, began), this.#isShort(next))
+    this.#result(low, high, result, this.#ran(numbered, began), this.#isShort(next))
   }
 
   #await(
@@ -160,12 +158,12 @@ export class Server implements CallTaker {
   ): void {
     const fulfilled = (value: unknown): void => {
       this.#running--
-      this.#result(low, high, value, runUs(numbered, began), this.#exchange.looksSoon)
+      this.#result(low, high, value, this.#ran(numbered, began), this.#exchange.looksSoon)
       this.#goOn()
     }
     const rejected = (error: unknown): void => {
       this.#running--
-      this.#thrown(low, high, error, runUs(numbered, began), this.#exchange.looksSoon)
+      this.#thrown(low, high, error, this.#ran(numbered, began), this.#exchange.looksSoon)
       this.#goOn()
     }
     // Not `result.then(...)`: a thenable of the user's may call back twice.
@@ -184,6 +182,17 @@ export class Server implements CallTaker {
       }
     }
     this.#finishIfDone()
+  }
+
+  /** Microseconds that a handler ran which was begun at `began`. */
+  #ran(numbered: Numbered, began: number): number {
+    if (began === UNTIMED) return numbered.averageUs
+    const us = (this.#exchange.nowUs() - began) >>> 0
+    numbered.averageUs =
+      numbered.averageUs === Number.POSITIVE_INFINITY
+        ? us
+        : numbered.averageUs + (us - numbered.averageUs) / 8
+    return us
   }
 
   #isShort(number: number): boolean {
@@ -239,16 +248,6 @@ const UNTIMED = -1
 
 function isTimed(numbered: Numbered): boolean {
   return numbered.begun++ % TIMED_ONE_IN === 0 || numbered.averageUs >= SHORT_US
-}
-
-function runUs(numbered: Numbered, began: number): number {
-  if (began === UNTIMED) return numbered.averageUs
-  const us = (performance.now() - began) * 1_000
-  numbered.averageUs =
-    numbered.averageUs === Number.POSITIVE_INFINITY
-      ? us
-      : numbered.averageUs + (us - numbered.averageUs) / 8
-  return us < 0xffffffff ? us : 0xffffffff
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

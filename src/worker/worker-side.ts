@@ -1,10 +1,10 @@
 // This process as a worker: the life of its link, from the handshake to the end.
 
-import { plumpBus } from '../bus.js'
 import { type Codec, type PayloadCodec, resolveCodec } from '../codec/codec.js'
 import type { CodecLimits } from '../codec/limits.js'
 import type { Outgoing } from '../codec/outgoing.js'
 import { encodeThrown } from '../codec/thrown.js'
+import { defaultQueue } from '../default-queue.js'
 import { exchange } from '../environment.js'
 import { PlumpConnectionError, PlumpSerializationError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
@@ -12,7 +12,7 @@ import { nativeError } from '../failure.js'
 import { limits } from '../generated/limits.js'
 import { registry } from '../registry.js'
 import { once, takeLink } from '../shared.js'
-import { version } from '../version.js'
+import { version } from '../generated/version.js'
 import type { Welcome } from '../welcome.js'
 import { installLastWords, type WorkerState } from './last-words.js'
 import { Server } from './serve.js'
@@ -46,8 +46,8 @@ export class WorkerSide {
         'This process is not a worker: it was not started by start() or spawn(), nor with the stdio entries and the env of createLink().',
       )
     const opened = exchange()
-    plumpBus.open()
     try {
+      defaultQueue(opened)
       this.#welcome = JSON.parse(opened.binding.linkOpen(link, version)) as Welcome
     } catch (error) {
       throw nativeError(error)

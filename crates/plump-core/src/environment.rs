@@ -107,8 +107,8 @@ pub(crate) struct State {
     asleep: bool,
     /// JavaScript has said that it watches the channels; bells are silent.
     watching: bool,
-    /// When JavaScript last looked for what has come.
-    last_look: Instant,
+    /// When JavaScript last looked for what has come, nanoseconds of the monotonic clock.
+    last_look: u64,
     take_over_set: bool,
     /// When a timer will look after blocks that are free.
     blocks_due: Option<Instant>,
@@ -221,7 +221,7 @@ impl Environment {
                 timers: Timers::default(),
                 asleep: true,
                 watching: false,
-                last_look: Instant::now(),
+                last_look: 0,
                 take_over_set: false,
                 blocks_due: None,
                 bells: Arc::clone(&bells),

@@ -264,10 +264,7 @@ impl Environment {
         shared.with(|state| {
             let mut uplink = Box::new(uplink);
             if let Some(data) = &mut uplink.data {
-                uplink.js_bell = state.attend(data).map_err(|error| {
-                    let message = format!("The link of this process can't be listened to: {error}");
-                    Box::new(Failure::new(ErrorKind::InvalidLink, message))
-                })?;
+                uplink.js_bell = state.attend(data);
             }
             state.uplink = Some(uplink);
             let hello = Control::Hello {
@@ -277,8 +274,7 @@ impl Environment {
             };
             state.send_up(&hello);
             state.pump_uplink_control();
-            Ok::<(), Box<Failure>>(())
-        })?;
+        });
         let deadline = Instant::now() + WELCOME_LIMIT;
         let mut state = shared.lock();
         loop {
@@ -340,9 +336,14 @@ impl Environment {
         });
     }
 
-    /// The module is loaded.
-    pub fn announce_ready(&self) {
-        self.shared().with(|state| state.send_up(&Control::Ready));
+    /// The module is loaded, with these commands. All of it is one write: each would wake the host.
+    pub fn announce_ready(&self, names: &[String]) {
+        self.shared().with(|state| {
+            for names in names.chunks(NAMES_PER_MESSAGE) {
+                state.prepare_up(&Control::Commands(names.to_vec()));
+            }
+            state.send_up(&Control::Ready);
+        });
     }
 
     /// The module could not be loaded; the cause in the built-in form. Waits until the host can read it.
@@ -539,18 +540,25 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
 }
 
 impl State {
+    /// Says something to the host.
     fn send_up(&mut self, message: &Control) {
-        let Some(port) = self
-            .uplink
-            .as_mut()
-            .and_then(|uplink| uplink.control.as_mut())
-        else {
-            return;
-        };
-        port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
-        if port.flush().is_err() {
+        self.prepare_up(message);
+        if let Some(port) = self.control_up()
+            && port.flush().is_err()
+        {
             host_is_gone();
         }
+    }
+
+    /// The same, together with what is sent next.
+    fn prepare_up(&mut self, message: &Control) {
+        if let Some(port) = self.control_up() {
+            port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
+        }
+    }
+
+    fn control_up(&mut self) -> Option<&mut Port> {
+        self.uplink.as_mut()?.control.as_deref_mut()
     }
 
     /// Takes in what the host says over the control pipe.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
 use plump_core::inbox::ENTRY_WORDS;
 use plump_core::link::VARIABLE;
+use plump_core::platform;
 use serde_json::json;
 
 over_every_channel!(
@@ -44,6 +46,7 @@ over_every_channel!(
     closing_ends_a_busy_worker_politely,
     closing_ends_a_worker_that_ignores_the_polite_signal_by_force,
     closing_does_not_wait_for_a_worker_that_has_not_started,
+    a_worker_that_is_ended_before_its_process_is_made_gets_none,
     a_command_that_the_worker_does_not_have_is_unknown,
     a_full_queue_refuses_and_timed_out_calls_make_room,
     a_payload_above_the_limit_is_refused_and_one_at_the_limit_passes,
@@ -418,6 +421,32 @@ fn closing_does_not_wait_for_a_worker_that_has_not_started(channel: &str) {
     host.close(pool, 60_000);
     assert_eq!(host.settle(ticket).failure().kind, ErrorKind::Closed);
     assert!(began.elapsed() < PATIENCE, "the grace is for calls");
+}
+
+fn a_worker_that_is_ended_before_its_process_is_made_gets_none(channel: &str) {
+    let mut host = Host::start();
+    // Everything that makes a worker happens on this thread, and it is busy.
+    let (release, released) = mpsc::channel::<()>();
+    let held = platform::on_spawner_thread(move || released.recv_timeout(PATIENCE));
+    let other = std::env::temp_dir().join(format!("plump-never-{}-{channel}", std::process::id()));
+    let program = json!({
+        "program": "/bin/sh",
+        "args": ["-c", format!("echo > '{}'", other.display())],
+        "workers": 2,
+    });
+    let pool = host.open_with(channel, "worker", program);
+    let ticket = host.call(pool, "echo", b"");
+    let stats = host.stats(pool);
+    assert_eq!(stats["workers"][1]["state"], "starting");
+    assert_eq!(stats["workers"][1]["channel"], channel);
+    host.core().close_pool(pool, 0);
+    assert_eq!(host.settle(ticket).failure().kind, ErrorKind::Closed);
+    release.send(()).expect("the thread waits");
+    held.recv().expect("a result").expect("no timeout");
+    host.hear(pool, "closed");
+    // What the thread was given after the two workers has its turn when they have had theirs.
+    let _ = platform::on_spawner_thread(|| ()).recv();
+    assert!(!other.exists(), "its program ran");
 }
 
 fn a_command_that_the_worker_does_not_have_is_unknown(channel: &str) {

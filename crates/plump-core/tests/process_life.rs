@@ -690,6 +690,36 @@ fn only_open_pipes_and_bells_can_be_taken_over() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn whoever_wakes_the_spawning_thread_goes_on_first_and_its_children_are_scheduled_as_others() {
+    fn policy_of(id: u32) -> i32 {
+        // SAFETY: takes and returns numbers.
+        unsafe { libc::sched_getscheduler(id.cast_signed()) }
+    }
+    within_watchdog(|| {
+        let (thread, child) = platform::on_spawner_thread(|| {
+            // SAFETY: returns a number.
+            let thread = unsafe { libc::gettid() };
+            (thread.cast_unsigned(), start(shell("sleep 30")))
+        })
+        .recv()
+        .expect("a child");
+        let own = policy_of(0);
+        assert_eq!(policy_of(child.0.pid()), own);
+        let idle = if own == libc::SCHED_OTHER {
+            libc::SCHED_BATCH
+        } else {
+            own
+        };
+        let deadline = Instant::now() + PATIENCE;
+        while policy_of(thread) != idle {
+            assert!(Instant::now() < deadline, "it pushes in");
+            thread::sleep(Duration::from_millis(2));
+        }
+    });
+}
+
+#[test]
 fn a_process_can_be_measured() {
     let own = std::process::id();
     assert!(platform::resident_bytes(own).expect("a size") > 100_000);

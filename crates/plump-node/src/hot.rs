@@ -9,6 +9,7 @@ use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
 use plump_core::inbox::LargeBody;
 use plump_core::link::AnswerKind;
+use plump_core::platform::monotonic_ns;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -31,6 +32,7 @@ mod word {
     pub const MORE: usize = 18;
     pub const ASLEEP: usize = 19;
     pub const IN_FLIGHT: usize = 20;
+    pub const NOW_US: usize = 21;
     pub const TABLE: usize = 64;
     pub const CALLS: usize = TABLE + 1000 * 8;
     pub const ANSWERS: usize = CALLS + super::MAX_RECORDS * super::call::WORDS;
@@ -87,6 +89,7 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("tellBegun", |_, _| {
         run(|session| session.core.begun(session.word(word::BEGUN)))
     }),
+    ("now", |_, _| run(|session| session.set_now(monotonic_ns()))),
     ("hold", |env, _| {
         run(|session| session.wake.hold(env, session.word(word::ALIVE) == 1))
     }),
@@ -222,6 +225,11 @@ impl Session {
         words[index] = value;
     }
 
+    fn set_now(&mut self, now_ns: u64) {
+        #[expect(clippy::cast_possible_truncation, reason = "modulo 2^32")]
+        self.set(word::NOW_US, (now_ns / 1000) as u32);
+    }
+
     fn set_status(&mut self, result: std::result::Result<(), ErrorKind>) {
         self.set(word::STATUS, result.err().map_or(0, |kind| kind as u32));
     }
@@ -339,6 +347,7 @@ fn drain(session: &mut Session) {
     session.set(word::MORE, u32::from(drained.more));
     session.set(word::ASLEEP, u32::from(drained.asleep));
     session.set(word::IN_FLIGHT, number(drained.in_flight));
+    session.set_now(drained.looked_at);
 }
 
 /// Sends the answers that JavaScript has written down. With segments there is only one, whose last bytes they are.

@@ -57,19 +57,19 @@ pub fn open(
     incoming: Uint8Array,
     outgoing: Uint8Array,
     wake: napi::bindgen_prelude::Function<'_, (), ()>,
-    looks_up: Option<bool>,
     watches: Option<bool>,
 ) -> Result<()> {
     let callback = wake;
     let wake = Wake::new(env, &callback)?;
     let rung = Arc::clone(&wake);
-    let core = Environment::start(Box::new(move || rung.ring()), looks_up.unwrap_or(true))
-        .map_err(|error| {
-            Error::new(
-                Status::GenericFailure,
-                format!("ERR_PLUMP_SPAWN_FAILED: {error}"),
-            )
-        })?;
+    // A `worker_thread` may be ended from outside, and none is the main thread.
+    let looks_up = !plump_core::platform::is_main_thread();
+    let core = Environment::start(Box::new(move || rung.ring()), looks_up).map_err(|error| {
+        Error::new(
+            Status::GenericFailure,
+            format!("ERR_PLUMP_SPAWN_FAILED: {error}"),
+        )
+    })?;
     SESSION.with(|session| {
         session.replace(Some(Session {
             core,

@@ -14,10 +14,7 @@ pub fn link_open(value: String, version: String) -> Result<String> {
 /// The module is loaded.
 #[napi]
 pub fn link_ready(commands: Vec<String>) -> Result<()> {
-    require(|session| {
-        session.core.announce(&commands);
-        session.core.announce_ready();
-    })
+    require(|session| session.core.announce_ready(&commands))
 }
 
 /// Commands registered later.

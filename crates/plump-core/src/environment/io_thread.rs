@@ -3,6 +3,7 @@
 use super::{Owner, Shared, SourceKind, State, source_of};
 use crate::channel::Sleeper;
 use crate::debug;
+use crate::platform;
 use crate::timers::Timer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,11 +95,11 @@ impl State {
         self.watching || (self.loop_hears_bells && !self.relieved && !self.caller_sleeps)
     }
 
-    pub(super) fn take_over(&mut self, now: Instant) {
+    pub(super) fn take_over(&mut self) {
         self.take_over_set = false;
         // A sleeper that was rung for what is there and does not come is busy with something else.
         let waits = self.watching || self.workers_have_bytes();
-        let since = now.saturating_duration_since(self.last_look);
+        let since = Duration::from_nanos(platform::monotonic_ns().saturating_sub(self.last_look));
         if self.relies_on_js() && waits && since >= TAKE_OVER_AFTER {
             self.relieve();
         } else {
@@ -211,7 +212,7 @@ impl State {
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),
                 Timer::Reap(serial) => self.reap_due(serial),
                 Timer::Close(pool) => self.close_due(pool, now),
-                Timer::TakeOver => self.take_over(now),
+                Timer::TakeOver => self.take_over(),
                 Timer::Blocks => self.shed_blocks(now),
             }
         }

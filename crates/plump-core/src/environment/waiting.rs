@@ -4,13 +4,13 @@ use super::io_thread::ROUNDS_PER_TURN;
 use super::{CALLER_LOOKS_UP, Environment, State};
 use crate::channel::Sleeper;
 use crate::channel::spin::{SpinWindow, Watch};
+use crate::debug;
 use crate::inbox::{LargeBody, Outlet};
 use crate::platform::{self, Bell};
 use crate::port::Port;
 use crate::router::CallId;
-use std::io;
 use std::sync::{Arc, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a drain may watch before it goes to sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Drained {
     pub asleep: bool,
     /// Calls in flight.
     pub in_flight: usize,
+    /// When it was looked, nanoseconds of the monotonic clock.
+    pub looked_at: u64,
 }
 
 /// How a blocking wait ended.
@@ -54,7 +56,7 @@ impl Environment {
     pub fn drain(&self, table: &mut [u32], incoming: &mut [u8], watching: Watching) -> Drained {
         let mut state = self.shared.lock();
         state.begin_to_watch();
-        state.last_look = Instant::now();
+        state.last_look = platform::monotonic_ns();
         state.pump_data();
         let mut drained = state.hand_out(table, incoming);
         if drained.count == 0 && watching != Watching::Look {
@@ -239,6 +241,7 @@ impl State {
             more,
             asleep: false,
             in_flight: 0,
+            looked_at: self.last_look,
         }
     }
 
@@ -355,21 +358,21 @@ impl State {
         }
     }
 
-    /// A channel has been made. Whoever sleeps now went to sleep without it.
-    ///
-    /// # Errors
-    /// What the system says when a bell can't be added to those that JavaScript hears.
-    pub fn attend(&mut self, port: &mut Port) -> io::Result<Option<Arc<Bell>>> {
+    /// A channel has been made. Whoever sleeps now went to sleep without it. Returns the bell by which it rings for JavaScript.
+    pub fn attend(&mut self, port: &mut Port) -> Option<Arc<Bell>> {
         let bell = port.channel().js_bell();
-        if let Some(bell) = &bell {
-            self.bells.add(bell)?;
+        if let Some(bell) = &bell
+            && let Err(error) = self.bells.add(bell)
+        {
+            // Only for want of memory. Its rings are lost: what they tell is found by heartbeats, a second late.
+            debug!("a bell can't be listened to: {error}");
         }
         if !self.watching {
             // It is new: nothing can have come.
             let who = self.sleeper();
             port.channel().sleep(who);
         }
-        Ok(bell)
+        bell
     }
 
     /// Who sleeps while nobody watches.

@@ -8,6 +8,7 @@ use crate::limits::MAX_WORKERS;
 use crate::process::Life;
 use crate::router::{CallQueue, Names};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a pool is made of; `PoolOptions` in `src/native.ts`.
 #[derive(Clone, Debug, Deserialize)]
@@ -56,7 +57,7 @@ pub(super) enum PoolState {
 
 /// Workers of one module, and the calls that wait for them.
 pub(crate) struct Pool {
-    pub(super) options: PoolOptions,
+    pub(super) options: Arc<PoolOptions>,
     pub(super) names: Names,
     pub(super) state: PoolState,
     pub queue: CallQueue,
@@ -87,7 +88,7 @@ impl State {
         self.pools.insert(
             id,
             Pool {
-                options,
+                options: Arc::new(options),
                 names: Names::default(),
                 state: PoolState::Open,
                 queue: CallQueue::default(),

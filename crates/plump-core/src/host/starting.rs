@@ -4,6 +4,7 @@ use super::HandedLink;
 use super::pool::{ChannelChoice, PoolOptions, PoolState, too_many_workers};
 use super::worker::Worker;
 use crate::bus::Mailbox;
+use crate::channel::ChannelKind;
 use crate::control::{Control, PROTOCOL};
 use crate::debug;
 use crate::environment::{Owner, SourceKind, State, key_of};
@@ -12,8 +13,9 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::limits::{MAILBOX_EVENTS, MAX_WORKERS};
-use crate::link::{self, LinkEnds, LinkOptions};
-use crate::platform::{self, Child, InheritedEnd, SpawnRequest};
+use crate::link::{self, LinkEnds, LinkOptions, MadeLink};
+use crate::platform::{self, Child, InheritedEnd, Reactor, SpawnRequest};
+use crate::port::Port;
 use crate::process::{Life, LifeEvent};
 use crate::router::Window;
 use crate::stderr::Tap;
@@ -26,31 +28,41 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl State {
-    /// Starts one worker. What goes wrong is reported as a failed start, never thrown.
+    /// Begins to start one worker. What goes wrong is reported as a failed start, never thrown.
+    ///
+    /// The thread that spawns makes the link as well: its pipes and shared memory take longer than everything else that
+    /// JavaScript would have to wait for.
     pub(super) fn start_worker(&mut self, pool_id: u32) {
         let Some(pool) = self.pools.get(&pool_id) else {
             return;
         };
-        let options = pool.options.clone();
-        match self.place_worker(pool_id, &options, true) {
-            Ok((slot, mut ends, value)) => self.spawn(slot, &options, &mut ends, value),
-            Err(error) => {
-                let message = format!(
-                    "A worker of '{}' could not be started: {error}",
-                    options.name
-                );
-                self.start_failed(pool_id, &Failure::new(ErrorKind::SpawnFailed, message));
+        let options = Arc::clone(&pool.options);
+        let (slot, serial) = self.place_worker(pool_id, &options, true);
+        let (shared, reactor) = (self.shared.clone(), Arc::clone(&self.reactor));
+        drop(platform::on_spawner_thread(move || {
+            let spawned = match link_for(&reactor, slot, &options, true) {
+                Err(error) => Err(error),
+                Ok(made) => {
+                    let (tap, stderr) = tap_stderr().unzip();
+                    let request = spawn_request(&options, made.ends, made.value, stderr);
+                    let link =
+                        |state: &mut State| state.linked(serial, made.control, made.data, tap);
+                    if !shared.upgrade().is_some_and(|shared| shared.with(link)) {
+                        return;
+                    }
+                    platform::spawn(request)
+                }
+            };
+            if let Some(shared) = shared.upgrade() {
+                shared.with(|state| state.spawned(serial, spawned));
+            } else if let Ok(child) = spawned {
+                child.kill();
             }
-        }
+        }));
     }
 
-    /// Makes the link and the record of a new worker: its slot, the ends it inherits, the value of its variable.
-    pub(super) fn place_worker(
-        &mut self,
-        pool: u32,
-        options: &PoolOptions,
-        ours: bool,
-    ) -> io::Result<(usize, LinkEnds, String)> {
+    /// Makes the record of a new worker, which has no link yet; returns its slot and its serial number.
+    fn place_worker(&mut self, pool: u32, options: &PoolOptions, ours: bool) -> (usize, u64) {
         let slot = self
             .workers
             .iter()
@@ -59,40 +71,8 @@ impl State {
         if slot == self.workers.len() {
             self.workers.push(None);
         }
-        let max_payload = usize::try_from(options.max_payload_bytes).unwrap_or(usize::MAX);
-        let wants_ring = match options.channel {
-            ChannelChoice::Auto | ChannelChoice::Ring => crate::memory::SharedMemory::available(),
-            ChannelChoice::Pipe => false,
-        };
-        // A process that the user starts may have a shell between itself and this process.
-        let parent = if ours { std::process::id() } else { 0 };
-        let link_options = LinkOptions {
-            parent,
-            ring: wants_ring,
-            max_payload_bytes: max_payload,
-            max_block_bytes: usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
-            block_idle: Duration::from_millis(u64::from(options.block_idle_ms)),
-            trusted: options.trusted,
-        };
-        let made = link::make_link(&self.reactor, slot, link_options)?;
-        let mut control = made.control;
-        let welcome = Control::Welcome {
-            protocol: PROTOCOL,
-            version: options.version.clone(),
-            max_payload_bytes: options.max_payload_bytes,
-            spin_us: options.spin_us,
-            max_block_bytes: options.max_block_bytes,
-            block_idle_ms: options.block_idle_ms,
-            settings: options.welcome.clone(),
-        };
-        control.send_owned(Header::new(FrameKind::Control, 0, 0, 0), welcome.encode());
-        let _ = control.flush();
-        link::listen(&mut control);
         let serial = self.next_serial;
         self.next_serial += 1;
-        let mut data = made.data;
-        let js_bell = self.attend(&mut data)?;
-        let channel = data.channel().kind();
         self.workers[slot] = Some(Box::new(Worker {
             serial,
             pool,
@@ -100,10 +80,14 @@ impl State {
             child: None,
             ours,
             pid: None,
-            control: Some(Box::new(control)),
-            data: Some(Box::new(data)),
-            js_bell,
-            channel,
+            control: None,
+            data: None,
+            js_bell: None,
+            channel: if wants_ring(options) {
+                ChannelKind::Ring
+            } else {
+                ChannelKind::Pipe
+            },
             stderr: None,
             mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
             events_sent: 0,
@@ -129,57 +113,37 @@ impl State {
             let limit = Duration::from_millis(u64::from(options.start_timeout_ms));
             self.add_timer(Instant::now() + limit, Timer::Start(serial));
         }
-        Ok((slot, made.ends, made.value))
+        (slot, serial)
     }
 
-    /// Hands the making of the process to the thread that may be a parent.
-    pub(super) fn spawn(
+    /// The link of a worker has been made: from now on it is listened to. `false`: nobody wants that worker any more.
+    fn linked(
         &mut self,
-        slot: usize,
-        options: &PoolOptions,
-        ends: &mut LinkEnds,
-        value: String,
-    ) {
-        let stderr = match platform::pipe_from_child()
-            .and_then(|(reader, end)| Ok((Tap::open(reader)?, end)))
-        {
-            Ok((tap, end)) => {
-                if let Some(worker) = self.worker_mut(slot) {
-                    worker.stderr = Some(tap);
-                }
-                Some(end)
-            }
-            Err(error) => {
-                debug!("stderr of a worker can't be read along: {error}");
-                None
-            }
+        serial: u64,
+        mut control: Port,
+        mut data: Port,
+        stderr: Option<Arc<Tap>>,
+    ) -> bool {
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return false;
         };
-        let mut env: Vec<(OsString, OsString)> = options
-            .env
-            .iter()
-            .map(|(name, value)| (name.into(), value.into()))
-            .collect();
-        env.push((link::VARIABLE.into(), value.into()));
-        let request = SpawnRequest {
-            program: options.program.clone().into(),
-            args: options.args.iter().map(OsString::from).collect(),
-            env,
-            cwd: options.cwd.as_ref().map(PathBuf::from),
-            inherit: ends.take(),
-            stderr,
+        link::listen(&mut control);
+        let js_bell = self.attend(&mut data);
+        let Some(worker) = self.worker_mut(slot) else {
+            return false;
         };
-        let Some(serial) = self.worker_mut(slot).map(|worker| worker.serial) else {
-            return;
-        };
-        let shared = self.shared.clone();
-        drop(platform::on_spawner_thread(move || {
-            let spawned = platform::spawn(request);
-            if let Some(shared) = shared.upgrade() {
-                shared.with(|state| state.spawned(serial, spawned));
-            } else if let Ok(child) = spawned {
-                child.kill();
-            }
-        }));
+        worker.js_bell = js_bell;
+        worker.channel = data.channel().kind();
+        worker.control = Some(Box::new(control));
+        worker.data = Some(Box::new(data));
+        worker.stderr = stderr;
+        if worker.life == Life::Killing {
+            // Its end came before its beginning.
+            self.bury(slot);
+            return false;
+        }
+        self.carry_worker_events(slot);
+        true
     }
 
     /// The process has been made, or not.
@@ -238,16 +202,25 @@ impl State {
             )));
         };
         pool.links = true;
-        let options = pool.options.clone();
-        let failed = |error: io::Error| {
-            Box::new(Failure::new(
-                ErrorKind::SpawnFailed,
-                format!("No link could be made: {error}"),
-            ))
+        let options = Arc::clone(&pool.options);
+        let (slot, serial) = self.place_worker(pool_id, &options, false);
+        let made = match link_for(&self.reactor, slot, &options, false) {
+            Ok(made) => made,
+            Err(error) => {
+                self.workers[slot] = None;
+                return Err(Box::new(Failure::new(
+                    ErrorKind::SpawnFailed,
+                    format!("No link could be made: {error}"),
+                )));
+            }
         };
-        let (slot, mut ends, value) = self
-            .place_worker(pool_id, &options, false)
-            .map_err(failed)?;
+        let MadeLink {
+            control,
+            data,
+            mut ends,
+            value,
+        } = made;
+        self.linked(serial, control, data, None);
         let ends = ends.take();
         let descriptors = ends.iter().map(InheritedEnd::handle_number).collect();
         let Some(worker) = self.worker_mut(slot) else {
@@ -352,5 +325,75 @@ impl State {
         );
         failure.timeout_ms = Some(limit);
         self.end_worker(slot, failure);
+    }
+}
+
+/// Whether the data channel of a worker with these options is shared memory.
+fn wants_ring(options: &PoolOptions) -> bool {
+    match options.channel {
+        ChannelChoice::Auto | ChannelChoice::Ring => crate::memory::SharedMemory::available(),
+        ChannelChoice::Pipe => false,
+    }
+}
+
+/// Makes the link of the worker in `slot`. The welcome lies in the control channel already: the worker need not wait for it.
+fn link_for(
+    reactor: &Arc<Reactor>,
+    slot: usize,
+    options: &PoolOptions,
+    ours: bool,
+) -> io::Result<MadeLink> {
+    let link_options = LinkOptions {
+        // A process that the user starts may have a shell between itself and this process.
+        parent: if ours { std::process::id() } else { 0 },
+        ring: wants_ring(options),
+        max_payload_bytes: usize::try_from(options.max_payload_bytes).unwrap_or(usize::MAX),
+        max_block_bytes: usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
+        block_idle: Duration::from_millis(u64::from(options.block_idle_ms)),
+        trusted: options.trusted,
+    };
+    let mut made = link::make_link(reactor, slot, link_options)?;
+    let welcome = Control::Welcome {
+        protocol: PROTOCOL,
+        version: options.version.clone(),
+        max_payload_bytes: options.max_payload_bytes,
+        spin_us: options.spin_us,
+        max_block_bytes: options.max_block_bytes,
+        block_idle_ms: options.block_idle_ms,
+        settings: options.welcome.clone(),
+    };
+    made.control
+        .send_owned(Header::new(FrameKind::Control, 0, 0, 0), welcome.encode());
+    let _ = made.control.flush();
+    Ok(made)
+}
+
+/// A pipe for a worker's stderr, of which this process reads one end. None: the worker has this process's own.
+fn tap_stderr() -> Option<(Arc<Tap>, InheritedEnd)> {
+    platform::pipe_from_child()
+        .and_then(|(reader, end)| Ok((Tap::open(reader)?, end)))
+        .inspect_err(|error| debug!("stderr of a worker can't be read along: {error}"))
+        .ok()
+}
+
+fn spawn_request(
+    options: &PoolOptions,
+    mut ends: LinkEnds,
+    value: String,
+    stderr: Option<InheritedEnd>,
+) -> SpawnRequest {
+    let mut env: Vec<(OsString, OsString)> = options
+        .env
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect();
+    env.push((link::VARIABLE.into(), value.into()));
+    SpawnRequest {
+        program: options.program.clone().into(),
+        args: options.args.iter().map(OsString::from).collect(),
+        env,
+        cwd: options.cwd.as_ref().map(PathBuf::from),
+        inherit: ends.take(),
+        stderr,
     }
 }

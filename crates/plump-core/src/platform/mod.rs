@@ -15,6 +15,7 @@
 //! - [`Child`]: `pid`, exit watched by the reactor, `try_wait`, `terminate`, `kill`.
 //! - [`Bell`]: wakes one sleeper in this or another process; level, not edge: a ring before the sleep is not lost.
 //! - [`on_spawner_thread`], [`adopt_parent`], [`ignore_interrupt`], [`exit_now`]: the life of a worker.
+//! - [`is_main_thread`]: `true` is certain, `false` may be a thread of which that is not known.
 //! - [`current_cpu`], [`available_cpus`], [`online_cpus`], [`resident_bytes`], [`cpu_time`], [`parent_id`]: what can be measured.
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -52,7 +53,7 @@ pub use spawner_thread::on_spawner_thread;
 
 pub use system::{
     Bell, adopt_parent, available_cpus, cpu_time, current_cpu, exit_now, ignore_interrupt,
-    leave_cpu, online_cpus, parent_id, resident_bytes, signal_name, wait_any,
+    is_main_thread, leave_cpu, online_cpus, parent_id, resident_bytes, signal_name, wait_any,
 };
 #[cfg(unix)]
 pub use unix::{

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
+use super::system::Manners;
+
 type Work = Box<dyn FnOnce() + Send>;
 
 /// Runs `work` on a thread that lives as long as the process, made at the first use, and gives its result through
@@ -35,7 +37,12 @@ fn start() -> Option<Sender<Work>> {
     thread::Builder::new()
         .name("plump-spawner".into())
         .spawn(move || {
-            for work in take {
+            let manners = Manners::of_this_thread();
+            loop {
+                // JavaScript must not wait for what it hands over to this thread in order not to wait.
+                manners.stand_back();
+                let Ok(work) = take.recv() else { return };
+                manners.resume();
                 // A panic must not end the thread: every child spawned so far would be killed with it.
                 let _ = catch_unwind(AssertUnwindSafe(work));
             }

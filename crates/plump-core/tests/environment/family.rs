@@ -580,8 +580,7 @@ pub fn serve() -> ! {
         in_order: true,
     };
     let names: Vec<String> = COMMANDS.iter().map(ToString::to_string).collect();
-    within.core.announce(&names);
-    within.core.announce_ready();
+    within.core.announce_ready(&names);
     let mut ending = false;
     loop {
         within.core.begun(service.begun);
@@ -735,8 +734,7 @@ pub fn play(role: &str) -> bool {
         "dies_of_something" => {
             let within = Loop::start();
             connect(&within.core).expect("a link");
-            within.core.announce(&["echo".into()]);
-            within.core.announce_ready();
+            within.core.announce_ready(&["echo".into()]);
             let mut within = within;
             while within.drain(Watching::Watch).1.is_empty() {
                 within.wake.wait(PATIENCE);
@@ -762,8 +760,7 @@ pub fn play(role: &str) -> bool {
             let within = Loop::start();
             connect(&within.core).expect("a link");
             let names: Vec<String> = (0..600).map(|number| format!("{number:0>1024}")).collect();
-            within.core.announce(&names);
-            within.core.announce_ready();
+            within.core.announce_ready(&names);
             thread::sleep(PATIENCE);
         }
         "ignores_the_polite_signal" => {

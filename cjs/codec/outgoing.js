@@ -1,0 +1,132 @@
+"use strict";
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.Outgoing = void 0;
+exports.alignSegment = alignSegment;
+exports.payloadTooLarge = payloadTooLarge;
+const node_buffer_1 = require("node:buffer");
+const errors_js_1 = require("../errors.js");
+const INITIAL_BYTES = 256 * 1024;
+const KEPT_BYTES = 1024 * 1024;
+const SEGMENT_ALIGNMENT = 8;
+/**
+ * Encoders ask for a little room before each value instead of for each value's exact bytes. Capacity may
+ * pass `maxBytes` by that much, so that a payload that just fits is not refused for room it never uses.
+ */
+const HEADROOM_BYTES = 1024;
+/**
+ * The bytes that encoders write into. One lives as long as its link and is reset for every message.
+ *
+ * On the wire a payload is its main bytes, from where it began in `bytes` to `position`, then each segment in
+ * order, each preceded by as many zero bytes as make it start at a multiple of 8, counted from the payload's
+ * first byte. Nothing follows the last segment.
+ *
+ * The backing owns its whole ArrayBuffer, from offset 0, because native code keeps its address.
+ */
+class Outgoing {
+    /** Current backing. Replaced by `reserve()` and `shrink()`; never keep it across a call of either. */
+    bytes;
+    /** DataView of the whole backing, replaced together with it. */
+    view;
+    /** Where the next main byte goes. */
+    position = 0;
+    /** Where the main bytes of the payload begin that was written last. */
+    start = 0;
+    /**
+     * Large binary parts, which are not copied into `bytes`: they show memory of the value that was encoded, so
+     * they must be taken out before anybody can write to that value again.
+     */
+    segments = [];
+    /** Sum of the segments' lengths, without the zero bytes between them. */
+    segmentBytes = 0;
+    /**
+     * An encoder is writing. A getter of the value that is being encoded can get this far again, in the middle
+     * of the message: who finds this set takes another Outgoing.
+     */
+    busy = false;
+    #initialBytes;
+    #maxBytes;
+    #onReplace;
+    constructor(options = {}) {
+        this.#initialBytes = options.initialBytes ?? INITIAL_BYTES;
+        this.#maxBytes = options.maxBytes ?? 0xffffffff;
+        this.#onReplace = options.onReplace;
+        this.bytes = node_buffer_1.Buffer.allocUnsafeSlow(this.#initialBytes);
+        this.view = new DataView(this.bytes.buffer);
+    }
+    /** Forgets everything written. */
+    reset() {
+        this.position = 0;
+        this.start = 0;
+        if (this.segments.length > 0)
+            this.dropSegments();
+    }
+    /** Forgets the segments, which have been taken out: nothing of the user's may stay alive because it was sent once. */
+    dropSegments() {
+        this.segments.length = 0;
+        this.segmentBytes = 0;
+    }
+    /** Goes back to an earlier `position`, `segments.length` and `segmentBytes`, as after a failed encoding. */
+    rewind(position, segments, segmentBytes) {
+        this.position = position;
+        this.segments.length = segments;
+        this.segmentBytes = segmentBytes;
+    }
+    /**
+     * Makes room for `n` more bytes at `position`, by doubling.
+     * @throws PlumpSerializationError `ERR_PLUMP_PAYLOAD_TOO_LARGE`, before it allocates, if that is more than `maxBytes`.
+     */
+    reserve(n) {
+        const needed = this.position + n;
+        const capacity = this.bytes.length;
+        if (needed <= capacity)
+            return;
+        if (needed > this.#maxBytes + HEADROOM_BYTES)
+            throw payloadTooLarge(this.#maxBytes);
+        let grown = capacity * 2;
+        while (grown < needed)
+            grown *= 2;
+        this.#replace(Math.min(grown, this.#maxBytes + HEADROOM_BYTES), this.position);
+    }
+    /** Takes a part that will follow the main bytes without being copied into them. */
+    addSegment(segment) {
+        this.segments.push(segment);
+        this.segmentBytes += segment.byteLength;
+    }
+    /** Bytes on the wire of the payload that began at `start` and has the segments from number `firstSegment` on. */
+    payloadBytes(start = 0, firstSegment = 0) {
+        let total = this.position - start;
+        for (let i = firstSegment; i < this.segments.length; i++) {
+            total = alignSegment(total) + this.segments[i].byteLength;
+        }
+        return total;
+    }
+    /** Gives the memory of an unusually large message back. Call it after `reset()`. */
+    shrink() {
+        if (this.bytes.length > KEPT_BYTES && this.bytes.length > this.#initialBytes) {
+            this.#replace(this.#initialBytes, Math.min(this.position, this.#initialBytes));
+        }
+    }
+    #replace(capacity, kept) {
+        let replacement;
+        try {
+            replacement = node_buffer_1.Buffer.allocUnsafeSlow(capacity);
+        }
+        catch (error) {
+            throw payloadTooLarge(this.#maxBytes, error);
+        }
+        this.bytes.copy(replacement, 0, 0, kept);
+        this.bytes = replacement;
+        this.view = new DataView(replacement.buffer);
+        this.#onReplace?.(replacement);
+    }
+}
+exports.Outgoing = Outgoing;
+/** The next offset, counted from the payload's first byte, at which a segment may start. */
+function alignSegment(offset) {
+    const over = offset % SEGMENT_ALIGNMENT;
+    return over === 0 ? offset : offset + SEGMENT_ALIGNMENT - over;
+}
+function payloadTooLarge(maxPayloadBytes, cause) {
+    return new errors_js_1.PlumpSerializationError('ERR_PLUMP_PAYLOAD_TOO_LARGE', `The payload is larger than ${maxPayloadBytes} bytes. Send less at once, or raise maxPayloadBytes.`, cause === undefined ? undefined : { cause });
+}
+//# sourceMappingURL=outgoing.js.map

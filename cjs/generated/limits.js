@@ -1,0 +1,14 @@
+"use strict";
+// Generated from crates/plump-core/src/limits.rs by `npm run generate`; edit the list there.
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.limits = void 0;
+/** The limits that TypeScript looks at too, before a value crosses over. */
+exports.limits = {
+    maxCommandNameBytes: 1_024,
+    maxCommands: 65_536,
+    maxCauseBytes: 1_048_576,
+    maxQueueNameBytes: 255,
+    maxMailboxEvents: 65_536,
+    maxWorkers: 1_024,
+};
+//# sourceMappingURL=limits.js.map

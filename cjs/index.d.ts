@@ -1,0 +1,471 @@
+// Generated from src/index.ts by `npm run generate`; edit the sources.
+
+/** The stable codes of all errors of plump-ipc. docs/errors.md says what to do about each. */
+export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT";
+/**
+ * What every error of this package is.
+ *
+ * `code` never changes between versions and is what programs should look at; docs/errors.md has one heading for each.
+ */
+export declare class PlumpError extends Error {
+	/** Stable, one of the union. */
+	readonly code: PlumpErrorCode;
+	/** What to do about it, in one sentence. */
+	readonly remedy: string;
+	constructor(code: PlumpErrorCode, message?: string, options?: ErrorOptions);
+	/**
+	 * One process may have loaded this package twice, as ESM and as CommonJS; `instanceof` holds across the two. Sharing
+	 * the classes through `globalThis` was refused: their types would no longer be classes in the declarations.
+	 */
+	static [Symbol.hasInstance](value: unknown): boolean;
+}
+/** The link to a worker can't be made, or was closed. */
+export declare class PlumpConnectionError extends PlumpError {
+}
+interface WorkerErrorDetails {
+	cause?: unknown;
+	/** Process id of the worker. */
+	pid?: number | undefined;
+	/** Its exit code, if it exited by itself. */
+	exitCode?: number | undefined;
+	/** Name of the signal that ended it, if one did. */
+	signal?: string | undefined;
+	/** Name of the command that was called. */
+	command?: string | undefined;
+	/** The last that it wrote to stderr, at most 4 KiB. */
+	stderr?: string | undefined;
+}
+/** The worker failed to start, or ended while the call was on it. */
+export declare class PlumpWorkerError extends PlumpError {
+	/** Process id of the worker. */
+	readonly pid?: number;
+	/** Its exit code, if it exited by itself and that is known. */
+	readonly exitCode?: number;
+	/** Name of the signal that ended it, if one did. */
+	readonly signal?: string;
+	/** Name of the command that was called. */
+	readonly command?: string;
+	/** The last that the worker wrote to stderr, at most 4 KiB. */
+	readonly stderr?: string;
+	constructor(code: PlumpErrorCode, message?: string, details?: WorkerErrorDetails);
+}
+/** A value can't travel, or bytes that came are none. */
+export declare class PlumpSerializationError extends PlumpError {
+	/** Where in the arguments or the result the value is, for example `args[0].user.callback`. */
+	readonly path?: string;
+	constructor(code: PlumpErrorCode, message?: string, details?: {
+		cause?: unknown;
+		path?: string | undefined;
+	});
+}
+/** A limit of time was reached. */
+export declare class PlumpTimeoutError extends PlumpError {
+	/** The limit, in milliseconds. */
+	readonly timeoutMs?: number;
+	/** Name of the command, when it was a call. */
+	readonly command?: string;
+	constructor(code: PlumpErrorCode, message?: string, details?: {
+		cause?: unknown;
+		timeoutMs?: number | undefined;
+		command?: string | undefined;
+	});
+}
+/**
+ * Turns values into bytes and back. Both sides of a link must use the same one: names are compared when they meet.
+ */
+export interface Codec {
+	readonly name: string;
+	/**
+	 * Called with the list of arguments, a result, a thrown value that is no error, or an event. A string is sent
+	 * as UTF-8. What it throws rejects that call alone, as the cause of `ERR_PLUMP_CODEC`.
+	 */
+	encode(value: unknown): Uint8Array | string;
+	/** Called with a private copy of the bytes, which it may keep. */
+	decode(bytes: Uint8Array): unknown;
+}
+/**
+ * `'structured'` (default): the values of structured clone. `'json'`: what JSON can say, as `JSON.stringify()` says it.
+ * Or one of your own.
+ */
+export type CodecOption = "structured" | "json" | Codec;
+/** Options of an instance: for `new PlumpIPC(options)`, `start(module, options)` and `spawn(module, options)`. */
+export interface PlumpOptions {
+	/** Shown in stats and errors. Default: the module's file name. */
+	name?: string;
+	/** How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use CPUs. Default 1. */
+	workers?: number | "auto";
+	/** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
+	env?: Readonly<Record<string, string | undefined>>;
+	/** Working directory of the workers. Default: that of the host. */
+	cwd?: string | URL;
+	/** What the workers find in `process.argv` from place 2 on. */
+	argv?: readonly string[];
+	/** Flags for the workers' Node. Default: those of the host without `--inspect…`, `--eval` and the like. */
+	execArgv?: readonly string[];
+	/** Executable that runs the workers. Default `process.execPath`. */
+	execPath?: string;
+	/** How values become bytes. Default `'structured'`, the semantics of structured clone. */
+	codec?: CodecOption;
+	/** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */
+	codecModule?: URL | string;
+	/** Milliseconds a worker may take until it is ready; the clock starts when its process is started. Default 30,000. */
+	startTimeoutMs?: number;
+	/** Milliseconds a call may take; the clock starts when it is made. Default: no limit. */
+	timeoutMs?: number;
+	/** The largest encoded argument list or result, bytes. Default 1 GiB. */
+	maxPayloadBytes?: number;
+	/** How deep a value may be nested. Default 1,000. */
+	maxDepth?: number;
+	/**
+	 * Shared memory that large payloads between the host and one worker may take in each direction, bytes; 0 = none. What
+	 * finds no room there takes a slower way. Default 256 MiB.
+	 */
+	maxBlockBytes?: number;
+	/** Milliseconds after which shared memory that is not used any more is given back to the system. Default 1,000. */
+	blockIdleMs?: number;
+	/**
+	 * Large results are not copied: the host is shown the worker's memory, which the worker could still write. Only for
+	 * workers whose every line is yours. Default `false`.
+	 */
+	trusted?: boolean;
+	/** How many handlers may interleave in one worker. Default 16. */
+	concurrency?: number;
+	/** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */
+	channel?: "auto" | "pipe" | "ring";
+	/** How many calls may wait for a worker. Default 1,000,000. */
+	maxQueue?: number;
+	/** How many bytes of calls may wait for a worker. Default 2 GiB. */
+	maxQueueBytes?: number;
+	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
+	spinUs?: number;
+	/** Milliseconds between looks at a worker that has calls. Default 1,000. */
+	heartbeatMs?: number;
+	/** Milliseconds after which a worker whose link does not answer is ended; 0 = never. Default 30,000. */
+	heartbeatTimeoutMs?: number;
+}
+/** Options of one call, for `with(options)`. */
+export interface CallOptions {
+	/** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
+	timeoutMs?: number;
+}
+/** Options of `close()`. */
+export interface CloseOptions {
+	/** Milliseconds that calls which have begun are given to finish, before their workers are ended. Default 5,000. */
+	graceMs?: number;
+}
+/** Options of `new PlumpQueue(options)`. */
+export interface QueueOptions {
+	/** Queues of one name are one bus. Default `'default'`. */
+	name?: string;
+	/** How many events may wait here; the oldest are dropped above it. Default 65,536. */
+	capacity?: number;
+	/** How events become bytes; the same on every side. Default `'structured'`. */
+	codec?: CodecOption;
+	/** The largest encoded event, bytes. Default 1 GiB. */
+	maxPayloadBytes?: number;
+	/** How deep an event may be nested. Default 1,000. */
+	maxDepth?: number;
+	/** Told what a listener threw. Default: a warning of the process (`PlumpListenerWarning`). */
+	onError?: (error: unknown) => void;
+}
+/** Any function. */
+export type Handler = (...args: never[]) => unknown;
+/** Commands of which nothing is known: any name, any arguments, results to be looked at before use. */
+export type AnyCommands = Record<string, (...args: unknown[]) => unknown>;
+/** The names of a module's (or an object's) functions, `default` left out. */
+export type CommandName<Commands> = {
+	[Name in keyof Commands]: Name extends "default" ? never : Commands[Name] extends Handler ? Name : never;
+}[keyof Commands] & string;
+/** What a command takes. */
+export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown ? Arguments : never;
+/** What a call of a command gives: what the handler returns, with its promise awaited. */
+export type CommandResult<Command> = Command extends (...args: never[]) => infer Result ? Awaited<Result> : never;
+/** `call` and `acall` with options of their own, from `with(options)`. */
+export interface Calls<Commands = AnyCommands> {
+	/** Calls a command and blocks this thread until it has settled. See `PlumpIPC.call`. */
+	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
+	/** Calls a command; the event loop stays free. See `PlumpIPC.acall`. */
+	acall<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): Promise<CommandResult<Commands[Name]>>;
+}
+/**
+ * What a process of the user's own needs to become a worker, from `createLink()`. Give all of it to exactly one process:
+ *
+ * ```ts
+ * const link = plump.createLink()
+ * const child = spawn(process.execPath, ['worker.js'], { stdio: link.stdio, env: link.env })
+ * link.handed()
+ * ```
+ */
+export interface PlumpLink {
+	/** For the option `stdio` of `child_process.spawn`: the three of the host, then the link's descriptors. */
+	readonly stdio: ("inherit" | number)[];
+	/** The host's environment with the variables that name the link. */
+	readonly env: Record<string, string>;
+	/**
+	 * Says that the process was started: closes the link's descriptors in this process, so that the end of the worker
+	 * is noticed also when it dies before it has said hello. May be called more than once.
+	 */
+	handed(): void;
+}
+/** A decorator for methods. */
+export type CommandDecorator = <Method extends Handler>(method: Method, context: ClassMethodDecoratorContext) => void;
+/** What `PlumpIPC.command` takes. */
+export interface CommandForms {
+	/** `command(fn)`: registers a function under its own name and returns it. */
+	<Function extends Handler>(handler: Function): Function;
+	/** `command(name, fn)`: registers a function under that name and returns it. */
+	<Function extends Handler>(name: string, handler: Function): Function;
+	/** `@command()`, `@command(name)`: registers a method, which runs on the instance given to `setContext`. */
+	(name?: string): CommandDecorator;
+	/** `@command`: the same, under the method's own name. */
+	<Method extends Handler>(method: Method, context: ClassMethodDecoratorContext): void;
+}
+/**
+ * Calls functions that live in other processes. In the host: `start(module)`, then `call` and `acall`. In the worker:
+ * `command` and `setContext`, in addition to what its module exports.
+ *
+ * `Commands` is the type of the worker's module, `typeof import('./math.ts')`, or of an object or class with its
+ * commands as methods; names, arguments and results of calls are inferred from it.
+ */
+export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
+	#private;
+	/**
+	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
+	 */
+	constructor(options?: PlumpOptions);
+	/**
+	 * Begins to start the workers with that module and returns at once; calls wait until the first of them is ready.
+	 * What goes wrong while the module loads comes from `ready()` and from the calls.
+	 *
+	 * @param module the worker's module, as `URL` (`new URL('./worker.js', import.meta.url)`) or absolute path.
+	 * @param options win over those of the constructor.
+	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_ALREADY_STARTED`,
+	 * `ERR_PLUMP_START_IN_WORKER`, `ERR_PLUMP_NESTING_TOO_DEEP`, `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_BINDING_MISSING`;
+	 * PlumpConnectionError `ERR_PLUMP_CLOSED` after `close()`.
+	 */
+	start(module: URL | string, options?: PlumpOptions): this;
+	/**
+	 * Resolves when the first worker is ready.
+	 *
+	 * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`;
+	 * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.
+	 */
+	ready(): Promise<void>;
+	/**
+	 * Calls a command in a worker and blocks this thread until it has settled. Needs no `await` anywhere before it.
+	 *
+	 * @returns what the handler returned, its promise awaited.
+	 * @throws what the handler threw, with the worker's stack above the caller's; PlumpWorkerError when the worker ends
+	 * or does not start; PlumpTimeoutError; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+	 * `ERR_PLUMP_CLOSED`; PlumpError `ERR_PLUMP_UNKNOWN_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_QUEUE_FULL`.
+	 */
+	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
+	/**
+	 * Calls a command in a worker. The event loop stays free; the promise settles as `call` returns or throws, and
+	 * `acall` itself never throws.
+	 */
+	acall<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): Promise<CommandResult<Commands[Name]>>;
+	/**
+	 * `call` and `acall` with options for these calls alone.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
+	 */
+	with(options: CallOptions): Calls<Commands>;
+	/**
+	 * A link for a worker process that the program starts itself, in any way that can hand over descriptors; that
+	 * process calls `runWorker()`. On an instance that was not started, links are its only workers.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_NESTING_TOO_DEEP`; PlumpConnectionError `ERR_PLUMP_CLOSED`
+	 */
+	createLink(): PlumpLink;
+	/**
+	 * Ends the workers: new calls and those that wait are rejected with `ERR_PLUMP_CLOSED`, those that have begun get
+	 * `graceMs` to finish, then their workers are ended. Resolves when all are gone; may be called again.
+	 *
+	 * @throws (rejects) PlumpError `ERR_PLUMP_INVALID_OPTION`
+	 */
+	close(options?: CloseOptions): Promise<void>;
+	[Symbol.asyncDispose](): Promise<void>;
+	/** The event loop goes on while calls are in flight (the default). */
+	ref(): this;
+	/** Calls in flight no longer keep the event loop going. */
+	unref(): this;
+	/** A look at the workers and at what waits for them. */
+	stats(): PlumpStats;
+	/**
+	 * A codec of the program's own for this instance (in the host, before `start`), or for this process (in a worker,
+	 * while its module loads). Its name must be the same on both sides.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_ALREADY_STARTED`
+	 */
+	useCodec(codec: Codec): this;
+	/**
+	 * Asks for the end and returns at once. In the host: of this instance, as `close()` does. In a worker whose
+	 * instance was not started: of this worker, after what has begun.
+	 */
+	stopWorker(): void;
+	/**
+	 * Registers a command of this process. A function: `command(fn)`, `command(name, fn)`; it is returned, and runs with
+	 * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	get command(): CommandForms;
+	/**
+	 * The instance on which this process's commands run.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	setContext(instance: object): this;
+	/**
+	 * Begins to serve calls, in a process that was started with the entries of `createLink()`. A module that was started
+	 * by `start` or `spawn` is served anyway; there it does nothing.
+	 *
+	 * @throws PlumpConnectionError `ERR_PLUMP_NOT_A_WORKER`, `ERR_PLUMP_INVALID_LINK`, `ERR_PLUMP_VERSION_MISMATCH`
+	 */
+	runWorker(): void;
+}
+/** What `stats()` tells. */
+export interface PlumpStats {
+	/** The instance's `name`. */
+	readonly name: string;
+	readonly state: "not started" | "open" | "closing" | "terminating" | "closed";
+	readonly workers: readonly WorkerStats[];
+	/** Calls that wait for a worker, and their bytes. */
+	readonly queued: number;
+	readonly queuedBytes: number;
+	/** How often watching for an answer paid, and how often it ended in sleep. */
+	readonly spinHits: number;
+	readonly spinMisses: number;
+	/** Names of the commands that the workers have announced. */
+	readonly commands: readonly string[];
+}
+export interface WorkerStats {
+	/** `null` until its process is there; of a process of your own, until it has said hello. */
+	readonly pid: number | null;
+	/** Where it is in its life: starting, ready, … */
+	readonly state: string;
+	/** What carries its calls. */
+	readonly channel: "pipe" | "ring";
+	readonly uptimeMs: number;
+	/** Calls that it has now. */
+	readonly inFlight: number;
+	/** Calls that it has answered. */
+	readonly calls: number;
+	/** How many calls may wait in it ahead of those that run. */
+	readonly prefetch: number;
+}
+/**
+ * Starts workers with that module: `new PlumpIPC(options).start(module)`. Returns at once; calls wait until the first
+ * worker is ready.
+ *
+ * ```ts
+ * const math = spawn<typeof import('./math.js')>(new URL('./math.js', import.meta.url))
+ * math.call('add', 1, 2)
+ * ```
+ *
+ * @throws what `PlumpIPC.start` throws.
+ */
+export declare function spawn<Commands = AnyCommands>(module: URL | string, options?: PlumpOptions): PlumpIPC<Commands>;
+/** Whether this process was started as a worker (by `start`, `spawn`, or with the entries of `createLink()`). */
+export declare const isWorker: boolean;
+/** What `setupAsyncListener` returns. */
+export interface PlumpListener {
+	/** Ends the listening; what is already on its way to the callback is dropped. */
+	close(): void;
+	/** The event loop goes on while this listener could be called (the default). */
+	ref(): this;
+	/** This listener no longer keeps the event loop going. */
+	unref(): this;
+	[Symbol.dispose](): void;
+}
+/** What `stats()` tells, in events since the queue was made. */
+export interface QueueStats {
+	/** Sent from here. */
+	readonly published: number;
+	/** Arrived here. */
+	readonly received: number;
+	/** Of those, how many were dropped because nobody took them in time. */
+	readonly dropped: number;
+	/** Events of any queue that this process dropped on their way to another one that took them in too slowly. */
+	readonly undelivered: number;
+}
+/** A callback of a listener: gets the event, then the arguments given where it was set up. */
+export type EventCallback<Arguments extends readonly unknown[]> = (event: never, ...args: Arguments) => unknown;
+/**
+ * The bus: what one process of a family broadcasts, every other one hears. A family is a host's instances and all
+ * their workers; queues of one name in different processes are one bus.
+ *
+ * A queue collects from the moment it is made, up to `capacity`, then drops the oldest; events go to the listeners if
+ * there are any, to `get` and `poll` otherwise. Events of one publisher arrive in their order.
+ */
+export declare class PlumpQueue {
+	#private;
+	readonly name: string;
+	/**
+	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_BINDING_MISSING`
+	 */
+	constructor(options?: QueueOptions);
+	/**
+	 * Sends a value to every other process of the family. Does not wait; where nobody listens it is dropped.
+	 *
+	 * @throws PlumpSerializationError when the value can't be sent; PlumpConnectionError `ERR_PLUMP_BUS_CLOSED`
+	 */
+	broadcast(value: unknown): void;
+	/**
+	 * Calls `callback(event, ...args)` for each event, from the event loop, which goes on while a live process could
+	 * broadcast (see `ref` and `unref`). What has been collected comes first. Callbacks start in the order of the events;
+	 * the promise of an async one is not waited for before the next event. An error in one is reported (option
+	 * `onError`) and does not stop the next.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`; PlumpConnectionError `ERR_PLUMP_BUS_CLOSED`
+	 */
+	setupAsyncListener<Arguments extends readonly unknown[]>(callback: EventCallback<Arguments>, ...args: Arguments): PlumpListener;
+	/**
+	 * Calls `callback(event, ...args)` for each event and blocks this thread; for a thread of its own. Returns when the
+	 * callback returns `false` or the queue is closed. An error in the callback is reported and does not stop the next.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	setupListener<Arguments extends readonly unknown[]>(callback: EventCallback<Arguments>, ...args: Arguments): void;
+	/**
+	 * Blocks this thread until an event is there, and returns it.
+	 *
+	 * @param timeoutMs how long to wait, milliseconds from 0; default: for ever.
+	 * @throws PlumpTimeoutError `ERR_PLUMP_BUS_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_BUS_CLOSED`; PlumpError
+	 * `ERR_PLUMP_INVALID_ARGUMENT` while the queue has listeners, which get its events.
+	 */
+	get(timeoutMs?: number): unknown;
+	/**
+	 * Whether an event is there for `get`; waits for one.
+	 *
+	 * @param timeoutMs how long to wait, blocking, milliseconds; default 0.
+	 * @throws as `get`, but for the timeout.
+	 */
+	poll(timeoutMs?: number): boolean;
+	/**
+	 * Names the link to whose process this queue broadcasts. Every process that has a link of this host is of the family
+	 * and hears everything anyway: this begins to collect, checks the link, and is there for programs that were
+	 * written for a bus of one pipe.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	setProducer(link: PlumpLink): this;
+	/**
+	 * Names the link from whose process this queue hears; see `setProducer`.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	setConsumer(link: PlumpLink): this;
+	/** Ends the queue and its listeners in this process; the other processes' go on. May be called again. */
+	close(): void;
+	[Symbol.dispose](): void;
+	/** What has passed through this queue in this process. */
+	stats(): QueueStats;
+}
+/** The bus named `'default'`: in a worker it collects from its start, in a host from the first start or first use. */
+export declare const plumpBus: PlumpQueue;
+/** A ready-made instance: in a worker for registering commands, in a host for one module. */
+export declare const plump: PlumpIPC;
+
+export {};
