@@ -20,6 +20,7 @@ pub mod memory;
 pub mod platform;
 pub mod port;
 pub mod process;
+pub mod restarts;
 pub mod router;
 pub mod stderr;
 pub mod timers;
