@@ -22,5 +22,6 @@ pub mod port;
 pub mod process;
 pub mod restarts;
 pub mod router;
+pub mod scaling;
 pub mod stderr;
 pub mod timers;
