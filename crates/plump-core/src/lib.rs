@@ -12,6 +12,7 @@ pub mod environment;
 pub mod errors;
 pub mod failure;
 pub mod frame;
+pub mod histogram;
 pub mod host;
 pub mod inbox;
 pub mod limits;
