@@ -21,6 +21,7 @@ pub mod memory;
 pub mod platform;
 pub mod port;
 pub mod process;
+pub mod queue_limits;
 pub mod restarts;
 pub mod router;
 pub mod scaling;
