@@ -2,6 +2,7 @@
 
 mod bell;
 mod bell_set;
+mod cgroup;
 mod close_from;
 mod exit_watch;
 mod measure;
@@ -14,6 +15,7 @@ mod quiet_writes;
 pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
 pub use bell_set::BellSet;
+pub use cgroup::container_limits;
 pub use measure::{available_cpus, cpu_time, current_cpu, leave_cpu, resident_bytes};
 pub use parent::adopt_parent;
 
