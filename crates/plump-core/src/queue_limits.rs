@@ -368,6 +368,13 @@ mod tests {
         queue.drain();
         assert_eq!(queue.push(large), Admission::Queued);
         assert_eq!(queue.calls.len(), 2);
+        // Once it was woken, half is enough again.
+        queue.calls.clear();
+        while !queue.limits.needs_drain() {
+            queue.push(200);
+        }
+        queue.drain();
+        assert_eq!(queue.calls.len(), 6);
     }
 
     #[test]

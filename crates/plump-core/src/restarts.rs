@@ -47,7 +47,7 @@
 //! | open | its time is over, and a start was begun | half-open: that start is the probe |
 //! | open, half-open | a start succeeded | closed: the cause and the pause are forgotten |
 //! | half-open | the probe failed | open, twice as long as before, at most [`LONGEST_OPEN`] times `half_open_after` |
-//! | half-open | the probe was abandoned | open, its time over |
+//! | half-open | the probe was abandoned | half-open: another start may be the probe |
 //! | any | a worker that lived died | as it was, but for "closed" above |
 //!
 //! A success does not clear the count of failures, as textbooks have it. A module that gets ready and then crashes would
@@ -256,11 +256,9 @@ impl<C> Restarts<C> {
     }
 
     /// A worker that was not ready yet was asked to end: that says nothing about it.
-    pub fn start_abandoned(&mut self, now: Instant) {
+    /// Where it was the probe, another may be.
+    pub fn start_abandoned(&mut self) {
         self.end_start();
-        if self.state == State::Probing {
-            self.state = State::Open { until: now };
-        }
     }
 
     /// A worker that had been ready has died, and nobody had asked it to.
@@ -281,7 +279,7 @@ impl<C> Restarts<C> {
             // Starts that were under way when the circuit opened: one that succeeds would close it.
             _ if self.starting > 0 => Standing::Undecided,
             State::Open { until } if now < until => Standing::Open(until),
-            // No `Probing` without a start under way.
+            // Its time is over, or the probe was abandoned.
             State::Open { .. } | State::Probing => Standing::One,
         }
     }
@@ -641,7 +639,7 @@ mod tests {
         let mut restarts = restarts(RestartOptions::default());
         for _ in 0..100 {
             restarts.start_began();
-            restarts.start_abandoned(now);
+            restarts.start_abandoned();
         }
         assert_eq!(restarts.standing(now), Standing::Free);
         for _ in 0..6 {
@@ -649,7 +647,7 @@ mod tests {
         }
         let probing = now + ms(10_000);
         restarts.start_began();
-        restarts.start_abandoned(probing);
+        restarts.start_abandoned();
         assert_eq!(
             restarts.standing(probing),
             Standing::One,

@@ -5,7 +5,7 @@
 //! | | what | rounded |
 //! |---|---|---|
 //! | affinity | the CPUs that this process may run on, a container's `cpuset` among them | |
-//! | quota | the CPU time that its container may use for each second, in CPUs | up, at least 1 |
+//! | quota | the CPU time that its container may use for each second, in CPUs | up, so at least 1 |
 //! | memory | what can still be had before something is killed, divided by what a worker takes | down |
 //!
 //! A quota is rounded up because a fraction is there to be used: of 1.5 CPUs one worker leaves a third lie, while two that
@@ -26,7 +26,7 @@ pub const BYTES_PER_WORKER: u64 = 64 * 1024 * 1024;
 /// CPU time that may be used in each period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuQuota {
-    /// Microseconds of CPU time.
+    /// Microseconds of CPU time, not 0.
     pub quota_us: u64,
     /// Microseconds of a period, not 0.
     pub period_us: u64,
@@ -113,7 +113,7 @@ impl Allowance {
         let bytes_per_worker = BYTES_PER_WORKER.saturating_add(more_bytes_per_worker);
         let whole = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let quota = limits.cpu_quota.filter(|quota| quota.period_us > 0);
-        let by_quota = quota.map(|quota| whole(quota.quota_us.div_ceil(quota.period_us)).max(1));
+        let by_quota = quota.map(|quota| whole(quota.quota_us.div_ceil(quota.period_us)));
         let by_memory = limits
             .memory_available_bytes
             .map(|bytes| whole(bytes / bytes_per_worker));
