@@ -26,14 +26,14 @@
 //!
 //! | [`Standing`] | when | starts | calls that wait | a call that is made | look again |
 //! |---|---|---|---|---|---|
-//! | `Free` | no failure since the last success, fewer in the period than may be | as many as are wanted | wait | waits | no |
+//! | `Free` | no failure since the last success, and no more than `max_restarts` in the period | as many as are wanted | wait | waits | no |
 //! | `Pausing(at)` | a start failed or a worker died, and the circuit stays closed | none | wait | waits | at `at` |
 //! | `One` | the pause is over; or the circuit is open and its time is over | one, if a call or a minimum wants it | wait | waits | no |
 //! | `Undecided` | a start is under way and its outcome decides | none | wait | waits | no |
 //! | `NeedsCall` | no worker was ever ready, and the last start failed | none | are rejected | waits: it turns this into `Pausing` or `One` | no |
 //! | `Open(until)` | too many failures in the period, or the probe failed | none | are rejected | is rejected at once | only for a minimum, at `until` |
 //!
-//! `NeedsCall` is the promise of [decision 6](../../../docs/decisions/0006-restart-when-calls-wait.md): after a failed
+//! `NeedsCall` is the promise of `docs/decisions/0006-restart-when-calls-wait.md`: after a failed
 //! first start whoever waits is told at once, and the next call makes one new attempt. A module with a spelling mistake
 //! should not take the seconds that back-off has for a database which is about to come back. An attempt that was made
 //! for a call keeps the pause and counts as any other, so a program that calls every 10 ms opens the circuit too.
