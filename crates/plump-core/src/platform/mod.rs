@@ -17,7 +17,9 @@
 //! - [`on_spawner_thread`], [`adopt_parent`], [`ignore_interrupt`], [`exit_now`]: the life of a worker.
 //! - [`is_main_thread`]: `true` is certain, `false` may be a thread of which that is not known.
 //! - [`current_cpu`], [`available_cpus`], [`online_cpus`], [`resident_bytes`], [`cpu_time`], [`parent_id`]: what can be measured.
+//! - [`container_limits`]: what holds this process together with others, and how tightly; [`Allowance`]: what follows from it.
 
+mod allowance;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod bell_list;
 mod exit_status;
@@ -27,6 +29,8 @@ mod linux;
 #[cfg(target_vendor = "apple")]
 mod macos;
 mod monotonic;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod no_cgroup;
 mod spawn_request;
 mod spawner_thread;
 #[cfg(unix)]
@@ -41,13 +45,16 @@ use macos as system;
 #[cfg(windows)]
 use windows as system;
 
+pub use allowance::{Allowance, BYTES_PER_WORKER, ContainerLimits, CpuQuota, DecidedBy};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub use bell_list::BellSet;
 pub use exit_status::ExitStatus;
 pub use interest::{Event, Interest};
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub use linux::BellSet;
+pub use linux::{BellSet, container_limits};
 pub use monotonic::monotonic_ns;
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub use no_cgroup::container_limits;
 pub use spawn_request::SpawnRequest;
 pub use spawner_thread::on_spawner_thread;
 

@@ -2,6 +2,7 @@
 
 mod bell;
 mod bell_set;
+mod cgroup;
 mod close_from;
 mod exit_watch;
 mod main_thread;
@@ -16,6 +17,7 @@ mod quiet_writes;
 pub use super::unix::{exit_now, ignore_interrupt, online_cpus, parent_id, signal_name};
 pub use bell::{Bell, wait_any};
 pub use bell_set::BellSet;
+pub use cgroup::container_limits;
 pub use main_thread::is_main_thread;
 pub use measure::{available_cpus, cpu_time, current_cpu, leave_cpu, resident_bytes};
 pub use parent::adopt_parent;
