@@ -107,6 +107,21 @@ fn a_reader_ahead_of_the_writer_is_the_end_of_it() {
 }
 
 #[test]
+fn words_that_were_spoilt_are_found_without_reading_or_writing() {
+    for (word, value) in [
+        (layout::TO_HOST_PUBLISHED, 65),
+        (layout::TO_WORKER_CONSUMED, 1),
+    ] {
+        let (hostile, mut host, _worker) = pair(64);
+        assert!(host.check().is_ok());
+        hostile.word(word).store(value, Ordering::Release);
+        assert_eq!(host.check().unwrap_err().kind(), ErrorKind::InvalidData);
+        hostile.word(word).store(0, Ordering::Release);
+        assert!(host.check().is_err(), "for good");
+    }
+}
+
+#[test]
 fn own_counters_are_not_believed_when_the_other_side_moves_them() {
     let (hostile, mut host, mut worker) = pair(64);
     hostile

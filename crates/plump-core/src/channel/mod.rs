@@ -75,6 +75,15 @@ pub trait Channel: Send {
     /// The owner's reactor has reported this channel's key, for reading or for writing.
     fn fired(&mut self, _writable: bool) {}
 
+    /// Looks whether the other side has spoilt what it can write of this channel, as far as that shows without reading or
+    /// writing.
+    ///
+    /// # Errors
+    /// As `try_read`: final.
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The other process has ended: what it had written is still read, then comes the end. A pipe knows by itself.
     fn peer_gone(&mut self) {}
 

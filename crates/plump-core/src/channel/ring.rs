@@ -605,6 +605,21 @@ impl Channel for RingChannel {
         peer == NO_CPU || peer != current_cpu()
     }
 
+    fn check(&mut self) -> io::Result<()> {
+        match self.state {
+            State::Open => {}
+            State::Broken => return Err(self.fault()),
+            State::PeerGone | State::Closed => return Ok(()),
+        }
+        let outgoing = self.cells.consumed(self.side.outgoing());
+        self.note_consumed(outgoing.load(Ordering::Acquire))?;
+        let incoming = self.cells.published(self.side.incoming());
+        match self.readable(incoming.load(Ordering::Acquire)) {
+            Some(_) => Ok(()),
+            None => Err(self.fault()),
+        }
+    }
+
     fn rung_at(&self) -> Option<u64> {
         let rang = self.cells.rang(self.side.other());
         Some(rang.load(std::sync::atomic::Ordering::Relaxed))

@@ -57,6 +57,10 @@ impl Channel for RingInReactor {
         self.ring.peer_on_other_cpu()
     }
 
+    fn check(&mut self) -> io::Result<()> {
+        self.ring.check()
+    }
+
     fn rung_at(&self) -> Option<u64> {
         self.ring.rung_at()
     }

@@ -1,5 +1,6 @@
 //! Whether the workers that have calls are alive.
 
+use super::worker::breach;
 use crate::control::Control;
 use crate::environment::State;
 use crate::errors::ErrorKind;
@@ -38,6 +39,14 @@ impl State {
         self.pump_worker_control(slot);
         // One that has overwritten the words by which it would ring, and then rings no more, is found out here.
         self.pump_worker(slot);
+        let checked = self
+            .worker_mut(slot)
+            .and_then(|worker| worker.data.as_mut())
+            .map(|port| port.channel().check());
+        if let Some(Err(error)) = checked {
+            self.end_worker(slot, breach(&error.to_string()));
+            return;
+        }
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
