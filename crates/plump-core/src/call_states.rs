@@ -63,8 +63,10 @@ impl Words {
         if place >= self.count {
             return None;
         }
-        // SAFETY: inside of the memory, which lives as long as `self`.
-        Some(unsafe { self.start.add(place).as_ref() })
+        // SAFETY: inside of the memory.
+        let word = unsafe { self.start.add(place) };
+        // SAFETY: the memory lives as long as `self`, and everybody uses it as atomics.
+        Some(unsafe { word.as_ref() })
     }
 }
 

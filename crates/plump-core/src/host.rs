@@ -116,6 +116,7 @@ impl Environment {
 
     /// Gives a call up: it is not run if it has not begun, and told so if it has. `false`: its outcome was decided before,
     /// and is handed out.
+    #[must_use]
     pub fn cancel(&self, call: CallId) -> bool {
         self.shared().with(|state| state.cancel_call(call))
     }

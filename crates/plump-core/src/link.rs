@@ -574,24 +574,27 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
     if let Some(blocks) = blocks {
         data.set_blocks(blocks);
     }
-    Ok(Uplink {
-        control: Some(Box::new(Port::new(
-            Box::new(control),
-            Order::Strict,
-            usize::MAX,
-        ))),
-        data: Some(Box::new(data)),
-        js_bell: None,
-        mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
-        events_sent: 0,
-        welcome: None,
-        max_payload_bytes: usize::MAX,
-        table: None,
-        begun: 0,
-        unheard: 0,
-        answered: 0,
-        told: 0,
-    })
+    Ok(Uplink::new(control, data))
+}
+
+impl Uplink {
+    fn new(control: PipeChannel, data: Port) -> Self {
+        let control = Port::new(Box::new(control), Order::Strict, usize::MAX);
+        Self {
+            control: Some(Box::new(control)),
+            data: Some(Box::new(data)),
+            js_bell: None,
+            mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
+            events_sent: 0,
+            welcome: None,
+            max_payload_bytes: usize::MAX,
+            table: None,
+            begun: 0,
+            unheard: 0,
+            answered: 0,
+            told: 0,
+        }
+    }
 }
 
 impl State {

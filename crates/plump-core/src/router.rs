@@ -27,6 +27,10 @@ pub struct CallLimits {
 }
 
 /// One call from the moment it is made until its outcome is decided and no worker holds it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, looked at one by one"
+)]
 #[derive(Debug)]
 pub struct Call {
     epoch: u32,
