@@ -8,7 +8,7 @@ import { encodeThrown } from '../codec/thrown.js'
 import { PlumpSerializationError } from '../errors.js'
 import type { CallTaker, Exchange } from '../exchange.js'
 import { codes, type PlumpErrorCode } from '../generated/codes.js'
-import { ANSWERED, CALL_STATE } from '../native.js'
+import { ANSWERED, CALL_PLACES, CALL_STATE } from '../native.js'
 import type { Command, Registry } from '../registry.js'
 import type { Contexts } from './context.js'
 
@@ -16,6 +16,8 @@ import type { Contexts } from './context.js'
 const SHORT_US = 10
 /** Of short calls one in so many is timed: reading the clock twice costs as much as the shortest of them. */
 const TIMED_ONE_IN = 8
+
+const { queued: QUEUED, running: RUNNING } = CALL_STATE
 
 /** A command as the host numbers it. */
 interface Numbered {
@@ -56,6 +58,7 @@ export class Server implements CallTaker {
   readonly #exchange: Exchange
   readonly #registry: Registry
   readonly #contexts: Contexts
+  readonly #states: Uint32Array
   readonly #limits: CodecLimits
   readonly #concurrency: number
   readonly #onDone: () => void
@@ -69,6 +72,7 @@ export class Server implements CallTaker {
     this.#exchange = exchange
     this.#registry = registry
     this.#contexts = options.contexts
+    this.#states = options.contexts.states
     this.codec = options.codec
     this.spinUs = options.spinUs
     this.#limits = options.limits
@@ -135,12 +139,10 @@ export class Server implements CallTaker {
   /** Decides that a call begins now; `false`: it was taken back before, and somebody else has answered it. */
   #mayBegin(place: number): boolean {
     this.begun = (this.begun + 1) >>> 0
-    const { states } = this.#contexts
-    if (place >= states.length) return true
-    const { queued, toBeTold, running } = CALL_STATE
-    const before = Atomics.compareExchange(states, place, queued, running)
-    if (before === queued) return true
-    if (before === toBeTold && this.#exchange.begin(place)) return true
+    if (place >= CALL_PLACES) return true
+    const before = Atomics.compareExchange(this.#states, place, QUEUED, RUNNING)
+    if (before === QUEUED) return true
+    if (before === CALL_STATE.toBeTold && this.#exchange.begin(place)) return true
     this.#exchange.passOver(place)
     return false
   }

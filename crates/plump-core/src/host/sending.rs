@@ -183,18 +183,18 @@ impl State {
                 .as_millis();
             u32::try_from(left).unwrap_or(u32::MAX).max(1)
         });
-        if let Some(call) = self.calls.get_mut(id) {
-            call.worker = u32::try_from(slot).ok();
-        }
-        let Some(worker) = self.worker_mut(slot) else {
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
             return;
         };
+        if let Some(call) = self.calls.get_mut(id) {
+            call.worker = u32::try_from(slot).ok();
+            call.kept = match &payload {
+                Outgoing::Borrowed(parts) => worker.keep(parts),
+                Outgoing::Owned(bytes, _) => worker.keep(&[bytes]),
+            };
+        }
         worker.window.send();
         let header = Header::new(FrameKind::Call, id, number | tells, left_ms);
-        let kept = match &payload {
-            Outgoing::Borrowed(parts) => worker.keep(parts),
-            Outgoing::Owned(bytes, _) => worker.keep(&[bytes]),
-        };
         // The first call of an idle worker goes at once. Over a pipe each further one would cost a system call: they go
         // together, when JavaScript looks for answers or the I/O thread comes.
         let keep_back = worker.channel == ChannelKind::Pipe && worker.window.in_flight() > 1;
@@ -213,9 +213,6 @@ impl State {
             worker.to_flush = true;
         } else {
             self.flush_worker(slot);
-        }
-        if let Some(call) = self.calls.get_mut(id) {
-            call.kept = kept;
         }
         self.watch_heart(slot);
         if let Some(idle) = warm {
