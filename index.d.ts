@@ -1,7 +1,7 @@
 // Generated from src/index.ts by `npm run generate`; edit the sources.
 
 /** The stable codes of all errors of plump-ipc. docs/errors.md says what to do about each. */
-export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT" | "ERR_PLUMP_BLOCK_GONE" | "ERR_PLUMP_CANCELLED" | "ERR_PLUMP_QUEUE_TIMEOUT" | "ERR_PLUMP_RUN_TIMEOUT" | "ERR_PLUMP_WORKER_ENDED" | "ERR_PLUMP_NO_CALL";
+export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT" | "ERR_PLUMP_BLOCK_GONE" | "ERR_PLUMP_CANCELLED" | "ERR_PLUMP_QUEUE_TIMEOUT" | "ERR_PLUMP_RUN_TIMEOUT" | "ERR_PLUMP_WORKER_ENDED" | "ERR_PLUMP_NO_CALL" | "ERR_PLUMP_CIRCUIT_OPEN";
 /**
  * What every error of this package is.
  *
@@ -105,7 +105,10 @@ export type CodecOption = "structured" | "json" | Codec;
 export interface PlumpOptions {
 	/** Shown in stats and errors. Default: the module's file name. */
 	name?: string;
-	/** How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use CPUs. Default 1. */
+	/**
+	 * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity,
+	 * the container's quota of CPU time and memory (`stats().auto` says what was found). Default 1.
+	 */
 	workers?: number | "auto";
 	/** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
 	env?: Readonly<Record<string, string | undefined>>;
@@ -160,6 +163,22 @@ export interface PlumpOptions {
 	maxQueueBytes?: number;
 	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
 	spinUs?: number;
+	/** Failed starts and deaths within `restartWindowMs` after which workers are still started again. Default 10. */
+	maxRestarts?: number;
+	/** Milliseconds for which a failure counts; the clock starts with it. Default 60,000. */
+	restartWindowMs?: number;
+	/** The longest pause before the start that follows a first failure, milliseconds; it doubles with each one. Default 100. */
+	backoffMs?: number;
+	/** What doubling the pause stops at, milliseconds. Default 10,000. */
+	maxBackoffMs?: number;
+	/** Milliseconds for which nothing is started after too many failures; then one start tries. Default 10,000. */
+	halfOpenMs?: number;
+	/** Calls after which a worker is replaced. Default: no limit. */
+	maxCalls?: number;
+	/** Milliseconds after which a worker is replaced; the clock starts when it is made. Default: no limit. */
+	maxAgeMs?: number;
+	/** Resident memory above which a worker is replaced, bytes; looked at while it has calls. Default: no limit. */
+	maxRssBytes?: number;
 	/** Milliseconds between looks at a worker that has calls. Default 1,000. */
 	heartbeatMs?: number;
 	/** Milliseconds after which a worker whose link does not answer is ended; 0 = never. Default 30,000. */
@@ -216,6 +235,24 @@ export interface Calls<Commands = AnyCommands> {
 	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
 	/** Calls a command; the event loop stays free. See `PlumpIPC.acall`. */
 	acall<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): Promise<CommandResult<Commands[Name]>>;
+}
+/** What `workers: 'auto'` has found. */
+export interface Allowance {
+	/** How many workers there are. */
+	readonly chosen: number;
+	/** What decided. */
+	readonly decidedBy: "affinity" | "quota" | "memory" | "most";
+	/** CPUs that this process may run on. */
+	readonly byAffinity: number;
+	/** CPUs whose time its container may use, rounded up; `null` without a quota. */
+	readonly byQuota: number | null;
+	/** Workers that fit into the memory that is left; `null` where the system does not tell. */
+	readonly byMemory: number | null;
+	readonly quotaCpus: number | null;
+	readonly memoryLimitBytes: number | null;
+	readonly memoryAvailableBytes: number | null;
+	/** What one worker is taken to need. */
+	readonly bytesPerWorker: number;
 }
 /**
  * What a process of the user's own needs to become a worker, from `createLink()`. Give all of it to exactly one process:
@@ -364,6 +401,12 @@ export interface PlumpStats {
 	/** Calls that wait for a worker, and their bytes. */
 	readonly queued: number;
 	readonly queuedBytes: number;
+	/** Workers that were started in place of others. */
+	readonly restarts: number;
+	/** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
+	readonly circuit: "closed" | "open" | "halfOpen";
+	/** What `workers: 'auto'` has found; absent with a number. */
+	readonly auto?: Allowance;
 	/** How often watching for an answer paid, and how often it ended in sleep. */
 	readonly spinHits: number;
 	readonly spinMisses: number;
@@ -384,6 +427,10 @@ export interface WorkerStats {
 	readonly calls: number;
 	/** How many calls may wait in it ahead of those that run. */
 	readonly prefetch: number;
+	/** Its resident memory, bytes; `null` where that can't be told. */
+	readonly rssBytes: number | null;
+	/** CPU time that it has used, milliseconds; `null` where that can't be told. */
+	readonly cpuMs: number | null;
 }
 /**
  * Starts workers with that module: `new PlumpIPC(options).start(module)`. Returns at once; calls wait until the first

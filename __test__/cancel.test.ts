@@ -25,7 +25,7 @@ test.serial('a signal that is aborted already refuses the call', async (t) => {
   const signal = AbortSignal.abort(new Error('no longer needed'))
   const refused = { instanceOf: PlumpAbortError, code: 'ERR_PLUMP_CANCELLED', name: 'AbortError' }
   const error = await t.throwsAsync(worker.with({ signal }).acall('note', 1), refused)
-  t.is((error?.cause as Error).message, 'no longer needed')
+  t.is((error!.cause as Error).message, 'no longer needed')
   t.throws(() => worker.with({ signal }).call('note', 2), refused)
   t.deepEqual(await worker.acall('noted'), [])
 })

@@ -10,7 +10,7 @@ type Coded = Error & { code: string; command?: string; pid?: number }
 
 /** A hostile worker and an honest one of another instance, which must not notice. */
 async function besiege(t: ExecutionContext, options = {}) {
-  const hostile = start(t, 'hostile.mjs', options)
+  const hostile = start(t, 'hostile.mjs', { maxRestarts: 100_000, backoffMs: 0, ...options })
   const honest = start(t, 'dying.mjs')
   const [, pid] = await Promise.all([hostile.ready(), honest.acall('pid')])
   return {

@@ -835,9 +835,9 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.allowance = nativeBinding.allowance
 module.exports.attachOutgoing = nativeBinding.attachOutgoing
 module.exports.attachStates = nativeBinding.attachStates
-module.exports.availableCpus = nativeBinding.availableCpus
 module.exports.busClose = nativeBinding.busClose
 module.exports.busHasPeers = nativeBinding.busHasPeers
 module.exports.busListen = nativeBinding.busListen

@@ -4,6 +4,7 @@ import { PlumpIPC } from './plump-ipc.js'
 import { once } from './shared.js'
 
 export { PlumpIPC }
+export type { Allowance } from './native.js'
 export type { PlumpStats, WorkerStats } from './plump-ipc.js'
 export { spawn } from './spawn.js'
 export { isWorker } from './shared.js'

@@ -213,6 +213,25 @@ export type PoolEvent =
   /** The pool is closed: every call has settled, every worker is gone. */
   | { event: 'closed' }
 
+/** What `workers: 'auto'` has found. */
+export interface Allowance {
+  /** How many workers there are. */
+  readonly chosen: number
+  /** What decided. */
+  readonly decidedBy: 'affinity' | 'quota' | 'memory' | 'most'
+  /** CPUs that this process may run on. */
+  readonly byAffinity: number
+  /** CPUs whose time its container may use, rounded up; `null` without a quota. */
+  readonly byQuota: number | null
+  /** Workers that fit into the memory that is left; `null` where the system does not tell. */
+  readonly byMemory: number | null
+  readonly quotaCpus: number | null
+  readonly memoryLimitBytes: number | null
+  readonly memoryAvailableBytes: number | null
+  /** What one worker is taken to need. */
+  readonly bytesPerWorker: number
+}
+
 /** What `poolOpen` takes, as JSON. */
 export interface PoolOptions {
   /** Absolute path of the executable. */
@@ -228,6 +247,15 @@ export interface PoolOptions {
   concurrency: number
   startTimeoutMs: number
   graceMs: number
+  maxRestarts: number
+  restartWindowMs: number
+  backoffMs: number
+  maxBackoffMs: number
+  halfOpenMs: number
+  /** 0 for no limit, as the next two. */
+  maxCalls: number
+  maxAgeMs: number
+  maxRssBytes: number
   heartbeatMs: number
   heartbeatTimeoutMs: number
   maxPayloadBytes: number
@@ -269,8 +297,11 @@ export interface Binding {
   ): void
   /** The outgoing buffer was replaced by a larger or smaller one. */
   attachOutgoing(outgoing: Uint8Array): void
-  /** How many CPUs this process may use (affinity). */
-  availableCpus(): number
+  /**
+   * JSON of Allowance: how many workers this process may reasonably have. `moreBytes`: what a worker will need beyond what
+   * one needs that does nothing yet.
+   */
+  allowance(moreBytes: number): string
   /** Text of what the core logs under NODE_DEBUG=plump-ipc goes to stderr from Rust. */
   setDebug(on: boolean): void
 

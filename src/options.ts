@@ -14,7 +14,10 @@ import { shown } from './shown.js'
 export interface PlumpOptions {
   /** Shown in stats and errors. Default: the module's file name. */
   name?: string
-  /** How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use CPUs. Default 1. */
+  /**
+   * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity,
+   * the container's quota of CPU time and memory (`stats().auto` says what was found). Default 1.
+   */
   workers?: number | 'auto'
   /** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
   env?: Readonly<Record<string, string | undefined>>
@@ -69,6 +72,22 @@ export interface PlumpOptions {
   maxQueueBytes?: number
   /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
   spinUs?: number
+  /** Failed starts and deaths within `restartWindowMs` after which workers are still started again. Default 10. */
+  maxRestarts?: number
+  /** Milliseconds for which a failure counts; the clock starts with it. Default 60,000. */
+  restartWindowMs?: number
+  /** The longest pause before the start that follows a first failure, milliseconds; it doubles with each one. Default 100. */
+  backoffMs?: number
+  /** What doubling the pause stops at, milliseconds. Default 10,000. */
+  maxBackoffMs?: number
+  /** Milliseconds for which nothing is started after too many failures; then one start tries. Default 10,000. */
+  halfOpenMs?: number
+  /** Calls after which a worker is replaced. Default: no limit. */
+  maxCalls?: number
+  /** Milliseconds after which a worker is replaced; the clock starts when it is made. Default: no limit. */
+  maxAgeMs?: number
+  /** Resident memory above which a worker is replaced, bytes; looked at while it has calls. Default: no limit. */
+  maxRssBytes?: number
   /** Milliseconds between looks at a worker that has calls. Default 1,000. */
   heartbeatMs?: number
   /** Milliseconds after which a worker whose link does not answer is ended; 0 = never. Default 30,000. */
@@ -170,6 +189,26 @@ export const instanceOptions = [
   { name: 'maxQueue', type: 'integer', min: 1, max: 100_000_000, default: 1_000_000 },
   { name: 'maxQueueBytes', type: 'integer', min: 1_024, max: 1_024 * GIB, default: 2 * GIB },
   { name: 'spinUs', type: 'integer', min: 0, max: 1_000, default: 50 },
+  { name: 'maxRestarts', type: 'integer', min: 0, max: 100_000, default: 10 },
+  { name: 'restartWindowMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 60_000 },
+  { name: 'backoffMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 100 },
+  { name: 'maxBackoffMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 10_000 },
+  { name: 'halfOpenMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 10_000 },
+  {
+    name: 'maxCalls',
+    type: 'integer',
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    default: 'no limit',
+  },
+  { name: 'maxAgeMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
+  {
+    name: 'maxRssBytes',
+    type: 'integer',
+    min: 1_048_576,
+    max: 1_024 * GIB,
+    default: 'no limit',
+  },
   { name: 'heartbeatMs', type: 'milliseconds', min: 10, max: MAX_MS, default: 1_000 },
   { name: 'heartbeatTimeoutMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 30_000 },
 ] as const satisfies OptionRow[]

@@ -16,6 +16,7 @@ import { PlumpConnectionError, PlumpError } from './errors.js'
 import { exchange } from './environment.js'
 import { makeLink, type PlumpLink } from './link.js'
 import { moduleUrl } from './module-url.js'
+import type { Allowance } from './native.js'
 import { depthEnvironment, Pool } from './pool.js'
 import { command, type CommandForms } from './register.js'
 import { registry } from './registry.js'
@@ -182,7 +183,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     if (pool === undefined) return NOT_STARTED
     if (pool.closed) return { ...NOT_STARTED, state: 'closed' }
     pool.exchange.flush()
-    return JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
+    const stats = JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
+    return pool.auto === undefined ? stats : { ...stats, auto: pool.auto }
   }
 
   // --- both ---------------------------------------------------------------------------------------------------
@@ -308,6 +310,12 @@ export interface PlumpStats {
   /** Calls that wait for a worker, and their bytes. */
   readonly queued: number
   readonly queuedBytes: number
+  /** Workers that were started in place of others. */
+  readonly restarts: number
+  /** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
+  readonly circuit: 'closed' | 'open' | 'halfOpen'
+  /** What `workers: 'auto'` has found; absent with a number. */
+  readonly auto?: Allowance
   /** How often watching for an answer paid, and how often it ended in sleep. */
   readonly spinHits: number
   readonly spinMisses: number
@@ -329,6 +337,10 @@ export interface WorkerStats {
   readonly calls: number
   /** How many calls may wait in it ahead of those that run. */
   readonly prefetch: number
+  /** Its resident memory, bytes; `null` where that can't be told. */
+  readonly rssBytes: number | null
+  /** CPU time that it has used, milliseconds; `null` where that can't be told. */
+  readonly cpuMs: number | null
 }
 
 const NOT_STARTED: PlumpStats = {
@@ -337,6 +349,8 @@ const NOT_STARTED: PlumpStats = {
   workers: [],
   queued: 0,
   queuedBytes: 0,
+  restarts: 0,
+  circuit: 'closed',
   spinHits: 0,
   spinMisses: 0,
   commands: [],

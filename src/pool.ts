@@ -13,7 +13,13 @@ import { type FailureEntry, failureError, nativeError } from './failure.js'
 import { codes } from './generated/codes.js'
 import { limits } from './generated/limits.js'
 import { moduleUrl } from './module-url.js'
-import { type NativeLink, type PoolEvent, type PoolOptions, NO_COMMAND } from './native.js'
+import {
+  type Allowance,
+  type NativeLink,
+  type PoolEvent,
+  type PoolOptions,
+  NO_COMMAND,
+} from './native.js'
 import type { PlumpOptions } from './options.js'
 import { packageRoot } from './package-root.js'
 import { rejected } from './rejected.js'
@@ -44,6 +50,8 @@ export class Pool implements CallOwner {
   readonly spinUs: number
   inFlight = 0
   readonly enough: number
+  /** What `workers: 'auto'` has found. */
+  readonly auto: Allowance | undefined
   /** Whether its calls keep the event loop alive. */
   refed = true
 
@@ -64,13 +72,11 @@ export class Pool implements CallOwner {
     this.exchange = exchange
     this.codec = resolveCodec(options.codec ?? 'structured', payloadLimits(options))
     this.spinUs = options.spinUs ?? 50
-    const workers = module === undefined ? 0 : (options.workers ?? 1)
-    const native = nativeOptions(
-      module,
-      options,
-      workers === 'auto' ? Math.min(exchange.binding.availableCpus(), limits.maxWorkers) : workers,
-      this.codec,
-    )
+    const asked = module === undefined ? 0 : (options.workers ?? 1)
+    if (asked === 'auto')
+      this.auto = JSON.parse(exchange.binding.allowance(options.maxRssBytes ?? 0)) as Allowance
+    const workers = asked === 'auto' ? this.auto!.chosen : asked
+    const native = nativeOptions(module, options, workers, this.codec)
     try {
       this.id = exchange.binding.poolOpen(JSON.stringify(native))
     } catch (error) {
@@ -265,6 +271,14 @@ function nativeOptions(
     concurrency: welcome.concurrency,
     startTimeoutMs: options.startTimeoutMs ?? 30_000,
     graceMs: options.graceMs ?? 5_000,
+    maxRestarts: options.maxRestarts ?? 10,
+    restartWindowMs: options.restartWindowMs ?? 60_000,
+    backoffMs: options.backoffMs ?? 100,
+    maxBackoffMs: options.maxBackoffMs ?? 10_000,
+    halfOpenMs: options.halfOpenMs ?? 10_000,
+    maxCalls: options.maxCalls ?? 0,
+    maxAgeMs: options.maxAgeMs ?? 0,
+    maxRssBytes: options.maxRssBytes ?? 0,
     heartbeatMs: options.heartbeatMs ?? 1_000,
     heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? 30_000,
     maxPayloadBytes: welcome.maxPayloadBytes,

@@ -43,6 +43,7 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_RUN_TIMEOUT'
   | 'ERR_PLUMP_WORKER_ENDED'
   | 'ERR_PLUMP_NO_CALL'
+  | 'ERR_PLUMP_CIRCUIT_OPEN'
 
 /** Names of the classes in which errors reach the user. */
 export type ErrorClassName =
@@ -310,6 +311,12 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     summary: '`context` was used outside of a handler.',
     remedy: 'Read what is needed from `context` before the first `await` of a handler that is no `async` function, and never outside of handlers.',
   },
+  ERR_PLUMP_CIRCUIT_OPEN: {
+    number: 42,
+    class: 'PlumpWorkerError',
+    summary: 'Too many workers have failed in a short time, so none is started for a while.',
+    remedy: 'The message and `cause` tell of the last failure; `halfOpenMs` later one start tries whether it works again, and `maxRestarts` and `restartWindowMs` say how many failures are too many.',
+  },
 }
 
 /** Codes by their number; the place of number 0 is empty. */
@@ -356,4 +363,5 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_RUN_TIMEOUT',
   'ERR_PLUMP_WORKER_ENDED',
   'ERR_PLUMP_NO_CALL',
+  'ERR_PLUMP_CIRCUIT_OPEN',
 ]

@@ -198,6 +198,9 @@ error_kinds! {
     NoCall = 41, "ERR_PLUMP_NO_CALL", Plump,
         "`context` was used outside of a handler.",
         "Read what is needed from `context` before the first `await` of a handler that is no `async` function, and never outside of handlers.";
+    CircuitOpen = 42, "ERR_PLUMP_CIRCUIT_OPEN", Worker,
+        "Too many workers have failed in a short time, so none is started for a while.",
+        "The message and `cause` tell of the last failure; `halfOpenMs` later one start tries whether it works again, and `maxRestarts` and `restartWindowMs` say how many failures are too many.";
 }
 
 impl ErrorKind {

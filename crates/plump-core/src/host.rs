@@ -6,6 +6,7 @@ mod control;
 mod ending;
 mod liveness;
 mod pool;
+mod retiring;
 mod sending;
 mod starting;
 mod stats;

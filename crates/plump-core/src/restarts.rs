@@ -83,7 +83,7 @@ pub struct RestartOptions {
 impl Default for RestartOptions {
     fn default() -> Self {
         Self {
-            max_restarts: 5,
+            max_restarts: 10,
             within: Duration::from_secs(60),
             first_backoff: Duration::from_millis(100),
             max_backoff: Duration::from_secs(10),
@@ -408,6 +408,14 @@ fn later(now: Instant, by: Duration) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the figures below are for.
+    fn five() -> RestartOptions {
+        RestartOptions {
+            max_restarts: 5,
+            ..RestartOptions::default()
+        }
+    }
     use proptest::prelude::*;
     use std::collections::HashSet;
 
@@ -437,7 +445,7 @@ mod tests {
     #[test]
     fn after_a_failed_first_start_only_a_new_call_makes_an_attempt() {
         let now = Instant::now();
-        let mut restarts = restarts(RestartOptions::default());
+        let mut restarts = restarts(five());
         assert_eq!(restarts.standing(now), Standing::Free);
         restarts.start_began();
         restarts.call_made();
@@ -460,7 +468,7 @@ mod tests {
     #[test]
     fn the_attempt_for_a_new_call_keeps_the_pause() {
         let now = Instant::now();
-        let mut restarts = restarts(RestartOptions::default());
+        let mut restarts = restarts(five());
         fail_once(&mut restarts, now);
         restarts.call_made();
         let Standing::Pausing(at) = restarts.standing(now) else {
@@ -473,7 +481,7 @@ mod tests {
     #[test]
     fn calls_wait_while_workers_that_were_ready_once_are_started_again() {
         let now = Instant::now();
-        let mut restarts = proven(RestartOptions::default(), now);
+        let mut restarts = proven(five(), now);
         restarts.worker_died(now, "SIGSEGV");
         let standing = restarts.standing(now);
         assert!(matches!(standing, Standing::Pausing(_)), "{standing:?}");
@@ -489,7 +497,7 @@ mod tests {
     fn pauses_double_are_scattered_and_stop_growing() {
         let options = RestartOptions {
             max_restarts: 100,
-            ..RestartOptions::default()
+            ..five()
         };
         let now = Instant::now();
         let mut restarts = proven(options, now);
@@ -515,7 +523,7 @@ mod tests {
     #[test]
     fn failures_are_forgotten_by_time() {
         let start = Instant::now();
-        let mut restarts = proven(RestartOptions::default(), start);
+        let mut restarts = proven(five(), start);
         for minute in 0..100 {
             restarts.worker_died(start + ms(20_000) * minute, "SIGSEGV");
             assert_eq!(
@@ -533,7 +541,7 @@ mod tests {
     #[test]
     fn too_many_failures_open_the_circuit_and_every_call_gets_the_last_cause() {
         let now = Instant::now();
-        let mut restarts = proven(RestartOptions::default(), now);
+        let mut restarts = proven(five(), now);
         for _ in 0..5 {
             restarts.worker_died(now, "SIGSEGV");
             assert_eq!(restarts.circuit(now), Circuit::Closed);
@@ -554,7 +562,7 @@ mod tests {
     fn without_restarts_the_first_failure_opens_the_circuit() {
         let options = RestartOptions {
             max_restarts: 0,
-            ..RestartOptions::default()
+            ..five()
         };
         let now = Instant::now();
         let mut restarts = proven(options, now);
@@ -565,7 +573,7 @@ mod tests {
     #[test]
     fn a_circuit_whose_time_is_over_lets_one_probe_through_and_its_success_closes_it() {
         let now = Instant::now();
-        let mut restarts = proven(RestartOptions::default(), now);
+        let mut restarts = proven(five(), now);
         for _ in 0..6 {
             restarts.worker_died(now, "SIGSEGV");
         }
@@ -596,7 +604,7 @@ mod tests {
     #[test]
     fn each_failed_probe_doubles_the_time_up_to_a_bound() {
         let mut now = Instant::now();
-        let mut restarts = proven(RestartOptions::default(), now);
+        let mut restarts = proven(five(), now);
         for _ in 0..6 {
             restarts.worker_died(now, "SIGSEGV");
         }
@@ -624,7 +632,7 @@ mod tests {
             restarts.start_began();
             restarts.start_succeeded(now);
         };
-        let mut restarts = proven(RestartOptions::default(), start);
+        let mut restarts = proven(five(), start);
         assert_eq!(open(&mut restarts, start), ms(10_000));
         // Long after the failures, but not long after it was closed.
         probe(&mut restarts, start + ms(100_000));
@@ -636,7 +644,7 @@ mod tests {
     #[test]
     fn whoever_was_asked_to_end_counts_for_nothing() {
         let now = Instant::now();
-        let mut restarts = restarts(RestartOptions::default());
+        let mut restarts = restarts(five());
         for _ in 0..100 {
             restarts.start_began();
             restarts.start_abandoned();
@@ -658,7 +666,7 @@ mod tests {
     #[test]
     fn starts_made_together_open_the_circuit_together_and_each_may_still_save_it() {
         let now = Instant::now();
-        let mut restarts = restarts(RestartOptions::default());
+        let mut restarts = restarts(five());
         for _ in 0..8 {
             restarts.start_began();
         }
@@ -803,7 +811,7 @@ mod tests {
 
     #[test]
     fn a_module_that_crashes_at_start_is_started_a_few_times_in_38_minutes_of_calls() {
-        let mut pool = Simulation::of(RestartOptions::default());
+        let mut pool = Simulation::of(five());
         for step in 0..MINUTES_38 {
             pool.step(step % 10 == 0, ms(80), None);
         }
@@ -827,7 +835,7 @@ mod tests {
 
     #[test]
     fn a_module_that_stops_loading_is_started_a_few_times_too() {
-        let mut pool = Simulation::of(RestartOptions::default());
+        let mut pool = Simulation::of(five());
         for step in 0..MINUTES_38 {
             let life = (step < 1000).then_some(ms(500));
             pool.step(step % 10 == 0, ms(80), life);
@@ -838,7 +846,7 @@ mod tests {
 
     #[test]
     fn a_module_that_crashes_when_it_is_ready_gets_no_new_allowance_from_each_probe() {
-        let mut pool = Simulation::of(RestartOptions::default());
+        let mut pool = Simulation::of(five());
         for step in 0..MINUTES_38 {
             pool.step(step % 10 == 0, ms(80), Some(ms(20)));
         }
@@ -856,7 +864,7 @@ mod tests {
         let mut pool = Simulation::of(RestartOptions {
             max_restarts: u32::MAX,
             first_backoff: Duration::ZERO,
-            ..RestartOptions::default()
+            ..five()
         });
         for step in 0..MINUTES_38 {
             pool.step(step % 10 == 0, ms(80), None);
@@ -866,7 +874,7 @@ mod tests {
 
     #[test]
     fn a_pool_recovers_when_its_module_does() {
-        let mut pool = Simulation::of(RestartOptions::default());
+        let mut pool = Simulation::of(five());
         let outage = 5 * 60_000;
         for step in 0..outage {
             pool.step(step % 10 == 0, ms(80), None);

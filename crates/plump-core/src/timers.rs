@@ -22,6 +22,12 @@ pub enum Timer {
     Start(u64),
     /// Time to ping a worker that has calls in flight, by its serial number.
     Heartbeat(u64),
+    /// Workers may be started again, for a pool.
+    Restart(u32),
+    /// A worker is old, by its serial number.
+    Age(u64),
+    /// Time to look at the memory of a worker that has calls, by its serial number.
+    Memory(u64),
     /// A worker whose link has closed must have exited, by its serial number.
     Reap(u64),
     /// The next step of closing a pool.

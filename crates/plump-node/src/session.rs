@@ -8,6 +8,7 @@ use napi_derive::napi;
 use plump_core::call_states::CallTable;
 use plump_core::environment::Environment;
 use plump_core::failure::Failure;
+use plump_core::platform::Allowance;
 use std::cell::RefCell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -159,11 +160,17 @@ pub fn attach_states(mut states: Uint32Array) -> Result<()> {
     })?
 }
 
-/// How many CPUs this process may use.
+/// How many workers this process may reasonably have, as JSON.
 #[napi]
 #[must_use]
-pub fn available_cpus() -> u32 {
-    u32::try_from(plump_core::platform::available_cpus()).unwrap_or(u32::MAX)
+pub fn allowance(more_bytes: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "TypeScript has seen to it that it is a number of bytes"
+    )]
+    let more_bytes = more_bytes as u64;
+    Allowance::look(more_bytes).to_json()
 }
 
 /// Turns the words of the core on stderr on or off.

@@ -77,13 +77,20 @@ impl State {
                 header.call
             )));
         };
-        self.forget_sent(slot, kept);
         if kind == EntryKind::Failed {
             let refused = u16::try_from(header.a)
                 .ok()
                 .and_then(ErrorKind::from_number);
             let refused =
                 refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
+            // It came after the worker had been told to begin nothing more.
+            if refused == ErrorKind::Cancelled
+                && let Some(kept) = kept
+            {
+                self.take_back(slot, header.call, kept);
+                return Ok(());
+            }
+            self.forget_sent(slot, kept);
             let failure = if refused == ErrorKind::QueueTimeout {
                 self.queue_timeout(header.call)
             } else {
@@ -98,6 +105,7 @@ impl State {
             self.fail(header.call, &failure);
             return Ok(());
         }
+        self.forget_sent(slot, kept);
         if let Some(worker) = self.worker_mut(slot) {
             worker.window.answer(header.a);
         }

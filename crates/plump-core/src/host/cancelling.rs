@@ -186,6 +186,7 @@ impl State {
         let mut failure = Failure::new(ErrorKind::WorkerEnded, message);
         failure.caused_by = Some(format!("{cause:#x}"));
         worker.reason.get_or_insert(failure);
+        worker.recalled = true;
         let serial = worker.serial;
         self.send_control(slot, &Control::Recall);
         self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Recall(serial));
@@ -195,35 +196,44 @@ impl State {
     pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
         let held = u32::try_from(slot).ok();
         for id in ids.iter().rev().copied() {
-            let Some(call) = self.calls.get_mut(id).filter(|call| call.worker == held) else {
+            let call = self.calls.get_mut(id).filter(|call| call.worker == held);
+            let Some(call) = call else {
                 let what = format!("it gave call {id:#x} back, which it does not have");
                 return Err(PortError::Protocol(what));
             };
-            let (kept, settled, pool) = (call.kept.take(), call.settled, call.pool);
-            let Some(kept) = kept else {
-                // Too large to be kept: it fails with those that have begun.
-                continue;
-            };
-            let Some(worker) = self.worker_mut(slot) else {
-                return Ok(());
-            };
-            let payload = worker.sent_log.get(kept).to_vec();
-            worker.sent_log.forget(kept);
-            worker.window.come_back();
-            self.calls.leave_worker(id);
-            if settled {
-                continue;
-            }
-            let bytes = payload.len();
-            if let Some(call) = self.calls.get_mut(id) {
-                (call.payload, call.shown) = (payload, 0);
-            }
-            if let Some(pool) = self.pools.get_mut(&pool) {
-                pool.queue.push_again(id, bytes);
+            // Without it the call was too large to be kept: it fails with those that have begun.
+            if let Some(kept) = call.kept.take() {
+                self.take_back(slot, id, kept);
             }
         }
-        self.end_condemned(slot);
+        if self.worker_mut(slot).is_some_and(|worker| worker.condemned) {
+            self.end_condemned(slot);
+        }
+        // One that is retired is told to end when the port that this came through is back in its place.
         Ok(())
+    }
+
+    /// A call that a worker had and has not begun waits again, before all others.
+    pub(super) fn take_back(&mut self, slot: usize, id: CallId, kept: Kept) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let payload = worker.sent_log.get(kept).to_vec();
+        worker.sent_log.forget(kept);
+        worker.window.come_back();
+        let undecided = self.calls.is_undecided(id);
+        self.calls.leave_worker(id);
+        if !undecided {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let (pool, bytes) = (call.pool, payload.len());
+        (call.payload, call.shown) = (payload, 0);
+        if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.queue.push_again(id, bytes);
+        }
     }
 
     /// A worker that is about to be ended has not said which calls it had not begun.

@@ -36,7 +36,7 @@ impl State {
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
-        let serial = worker.serial;
+        let (serial, pool) = (worker.serial, worker.pool);
         let Some(mut port) = worker.control.take() else {
             return;
         };
@@ -58,6 +58,8 @@ impl State {
             Ok(()) => {
                 self.put_back(serial, Direction::Control, port);
                 self.let_go(slot);
+                // Calls may have come back.
+                self.dispatch(pool);
             }
             Err(error) => self.link_broken(slot, &error),
         }
@@ -139,7 +141,7 @@ impl State {
             }
             Control::Began(call) => self.on_began(slot, call),
             Control::Recalled(calls) => {
-                if !worker.condemned {
+                if !std::mem::take(&mut worker.recalled) {
                     return breach("it gave calls back that it was not asked for");
                 }
                 self.on_recalled(slot, &calls)?;

@@ -138,13 +138,15 @@ impl State {
         self.inbox
             .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
         let was_ready = worker.was_ready;
-        // Before the start is judged: the place is free.
+        // Who was asked to end, or did not stop a call, says nothing about the next one.
+        let expected = closing || (was_ready && (worker.goodbye || worker.condemned));
+        let ours = worker.ours;
+        // Before the failure is judged: the place is free.
         drop(worker);
-        if !was_ready {
-            self.start_failed(pool, &failure);
-        } else if let Some(pool) = self.pools.get_mut(&pool) {
-            // Its place may be filled again, whatever became of another start meanwhile.
-            pool.start_failed = false;
+        if !expected && ours {
+            self.worker_failed(pool, was_ready, &failure);
+        } else if !expected && !was_ready {
+            self.link_failed(pool, &failure);
         }
         self.finish_closing(pool);
         self.dispatch(pool);

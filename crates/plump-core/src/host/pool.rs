@@ -5,10 +5,14 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::inbox::EntryKind;
 use crate::limits::MAX_WORKERS;
+use crate::platform;
 use crate::process::Life;
+use crate::restarts::{Jitter, RestartOptions, Restarts, Standing};
 use crate::router::{CallQueue, Names};
+use crate::timers::Timer;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// What a pool is made of; `PoolOptions` in `src/native.ts`.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +28,15 @@ pub struct PoolOptions {
     pub(super) concurrency: u32,
     pub(super) start_timeout_ms: u32,
     pub(super) grace_ms: u32,
+    pub(super) max_restarts: u32,
+    pub(super) restart_window_ms: u32,
+    pub(super) backoff_ms: u32,
+    pub(super) max_backoff_ms: u32,
+    pub(super) half_open_ms: u32,
+    /// After so many calls, so long, with so much memory a worker is retired; 0 for never.
+    pub(super) max_calls: u64,
+    pub(super) max_age_ms: u32,
+    pub(super) max_rss_bytes: u64,
     pub(super) heartbeat_ms: u32,
     pub(super) heartbeat_timeout_ms: u32,
     pub(super) max_payload_bytes: u64,
@@ -62,8 +75,12 @@ pub(crate) struct Pool {
     pub(super) names: Names,
     pub(super) state: PoolState,
     pub queue: CallQueue,
-    /// A start failed since the last one was attempted: only a new call attempts another.
-    pub(super) start_failed: bool,
+    /// When workers may be started again that have failed.
+    pub(super) restarts: Restarts<Failure>,
+    /// When a timer will look whether they may.
+    pub(super) restart_due: Option<Instant>,
+    /// Workers that took the place of others.
+    pub(super) replaced: u64,
     /// Takes processes that the user starts, too.
     pub(super) links: bool,
     /// A worker was ready once: its commands are known.
@@ -86,6 +103,7 @@ impl State {
         self.next_pool += 1;
         let workers = options.workers;
         self.allow_watching(options.spin_us);
+        let restarts = Restarts::new(options.restart_options(), Jitter::seeded(seed(id)));
         self.pools.insert(
             id,
             Pool {
@@ -93,7 +111,9 @@ impl State {
                 names: Names::default(),
                 state: PoolState::Open,
                 queue: CallQueue::default(),
-                start_failed: false,
+                restarts,
+                restart_due: None,
+                replaced: 0,
                 links: workers == 0,
                 was_ready: false,
                 turn: 0,
@@ -105,44 +125,115 @@ impl State {
         Ok(id)
     }
 
-    /// Starts as many workers as the pool lacks, no more than calls wait.
+    /// Starts as many workers as the pool lacks, no more than calls wait and than past failures let.
     pub(super) fn fill_pool(&mut self, id: u32) {
         let Some(pool) = self.pools.get(&id) else {
             return;
         };
-        if pool.state != PoolState::Open || pool.start_failed || pool.queue.is_empty() {
+        if pool.state != PoolState::Open || pool.queue.is_empty() {
             return;
         }
+        let standing = pool.restarts.standing(Instant::now());
+        if let Some(at) = standing.changes_at() {
+            self.look_at_pool_at(id, at);
+        }
+        let Some(pool) = self.pools.get(&id) else {
+            return;
+        };
         let living = self
             .slots_of_pool(id)
             .into_iter()
             .filter_map(|slot| self.workers[slot].as_ref())
             // Also those that are on their way out: how a start has failed is known when the worker is buried.
-            .filter(|worker| worker.ours)
+            .filter(|worker| worker.ours && !(worker.was_ready && worker.leaving))
             .count();
         let wanted = pool
             .options
             .workers
             .saturating_sub(living)
-            .min(pool.queue.len());
+            .min(pool.queue.len())
+            .min(standing.allowed_starts());
+        if let Some(pool) = self.pools.get_mut(&id) {
+            pool.replaced += wanted as u64;
+        }
         for _ in 0..wanted {
             self.start_worker(id);
         }
     }
 
-    /// A worker did not get ready: whoever waits for this pool is told, unless another worker can still take the calls.
-    pub(super) fn start_failed(&mut self, pool_id: u32, failure: &Failure) {
-        let others = self
-            .slots_of_pool(pool_id)
-            .into_iter()
-            .filter_map(|slot| self.workers[slot].as_ref())
-            .any(|worker| matches!(worker.life, Life::Starting | Life::Ready));
+    fn look_at_pool_at(&mut self, id: u32, at: Instant) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        if pool.restart_due.is_none_or(|due| at < due) {
+            pool.restart_due = Some(at);
+            self.add_timer(at, Timer::Restart(id));
+        }
+    }
+
+    /// A pause after failures may be over.
+    pub(crate) fn restart_due(&mut self, id: u32) {
+        if let Some(pool) = self.pools.get_mut(&id) {
+            pool.restart_due = None;
+            self.fill_pool(id);
+        }
+    }
+
+    /// What a call is told for which no worker is started; `None`: it may wait.
+    pub(super) fn rejection(&mut self, id: u32) -> Option<Failure> {
+        let living = self.may_serve(id);
+        let pool = self.pools.get_mut(&id)?;
+        if living || pool.links {
+            return None;
+        }
+        pool.restarts.call_made();
+        if !pool.restarts.standing(Instant::now()).rejects() {
+            return None;
+        }
+        Some(open_circuit(pool.restarts.last_cause()))
+    }
+
+    /// Whether a worker lives that takes calls now or soon.
+    fn may_serve(&self, pool: u32) -> bool {
+        self.workers.iter().flatten().any(|worker| {
+            worker.pool == pool
+                && !worker.condemned
+                && matches!(worker.life, Life::Starting | Life::Ready)
+        })
+    }
+
+    /// A worker failed to start, or has died: whoever waits for this pool is told, unless another worker can still take the
+    /// calls or may be started.
+    pub(super) fn worker_failed(&mut self, pool_id: u32, was_ready: bool, failure: &Failure) {
+        let others = self.may_serve(pool_id);
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
-        // Also where others live: a module that fails must not be started again and again for the calls that wait.
-        pool.start_failed = true;
-        if pool.state != PoolState::Open || others {
+        let now = Instant::now();
+        if was_ready {
+            pool.restarts.worker_died(now, failure.clone());
+        } else {
+            pool.restarts.start_failed(now, failure.clone());
+        }
+        let standing = pool.restarts.standing(now);
+        if pool.state != PoolState::Open || others || !standing.rejects() {
+            return;
+        }
+        let failure = match standing {
+            Standing::Open(_) => open_circuit(Some(failure)),
+            _ => failure.clone(),
+        };
+        self.fail_queue(pool_id, &failure);
+        if !was_ready {
+            self.inbox
+                .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
+        }
+    }
+
+    /// A process that the user started has died before it was ready: whoever waits is told. It is for the user to start another.
+    pub(super) fn link_failed(&mut self, pool_id: u32, failure: &Failure) {
+        let open = |pool: &Pool| pool.state == PoolState::Open;
+        if !self.pools.get(&pool_id).is_some_and(open) || self.may_serve(pool_id) {
             return;
         }
         self.fail_queue(pool_id, failure);
@@ -160,6 +251,37 @@ impl State {
             self.fail(id, &failure.of_command(&name));
         }
     }
+}
+
+impl PoolOptions {
+    fn restart_options(&self) -> RestartOptions {
+        let ms = |ms: u32| Duration::from_millis(u64::from(ms));
+        RestartOptions {
+            max_restarts: self.max_restarts,
+            within: ms(self.restart_window_ms),
+            first_backoff: ms(self.backoff_ms),
+            max_backoff: ms(self.max_backoff_ms),
+            half_open_after: ms(self.half_open_ms),
+        }
+    }
+}
+
+/// Other processes should not draw the same pauses.
+fn seed(pool: u32) -> u64 {
+    platform::monotonic_ns() ^ u64::from(std::process::id()) << 32 ^ u64::from(pool)
+}
+
+/// What calls are told while nothing is started.
+fn open_circuit(last: Option<&Failure>) -> Failure {
+    let what = last.map_or("", |last| last.message.as_str());
+    let message =
+        format!("No worker is started at present, too many have failed. The last one: {what}");
+    let mut failure = last
+        .cloned()
+        .unwrap_or_else(|| Failure::new(ErrorKind::CircuitOpen, ""));
+    failure.kind = ErrorKind::CircuitOpen as u16;
+    failure.message = message;
+    failure
 }
 
 pub(super) fn too_many_workers() -> Box<Failure> {

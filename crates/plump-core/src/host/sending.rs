@@ -56,7 +56,6 @@ impl State {
         {
             return Err(ErrorKind::QueueFull);
         }
-        pool.start_failed = false;
         let at_once = pool.queue.is_empty();
         let id = self.calls.create(
             request.pool,
@@ -88,6 +87,14 @@ impl State {
         if let Some(pool) = self.pools.get_mut(&request.pool) {
             pool.queue.push(id, bytes);
             pool.queue.sweep(&self.calls);
+        }
+        if let Some(failure) = self.rejection(request.pool) {
+            if let Some(pool) = self.pools.get_mut(&request.pool) {
+                pool.queue.forget(bytes);
+            }
+            let name = self.command_name(id);
+            self.fail(id, &failure.of_command(&name));
+            return Ok(id);
         }
         self.fill_pool(request.pool);
         self.note_take_over();
@@ -194,6 +201,10 @@ impl State {
             };
         }
         worker.window.send();
+        // Without a limit this is never so.
+        if worker.window.sent_total() == worker.max_calls {
+            worker.leaving = true;
+        }
         let header = Header::new(FrameKind::Call, id, number | tells, left_ms);
         // The first call of an idle worker goes at once. Over a pipe each further one would cost a system call: they go
         // together, when JavaScript looks for answers or the I/O thread comes.
@@ -215,6 +226,7 @@ impl State {
             self.flush_worker(slot);
         }
         self.watch_heart(slot);
+        self.watch_memory(slot);
         if let Some(idle) = warm {
             self.watch_blocks(idle);
         }

@@ -34,10 +34,11 @@ impl State {
     /// The thread that spawns makes the link as well: its pipes and shared memory take longer than everything else that
     /// JavaScript would have to wait for.
     pub(super) fn start_worker(&mut self, pool_id: u32) {
-        let Some(pool) = self.pools.get(&pool_id) else {
+        let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
         let options = Arc::clone(&pool.options);
+        pool.restarts.start_began();
         let (slot, serial) = self.place_worker(pool_id, &options, true);
         let (shared, reactor) = (self.shared.clone(), Arc::clone(&self.reactor));
         drop(platform::on_spawner_thread(move || {
@@ -102,6 +103,9 @@ impl State {
             last_words: Vec::new(),
             goodbye: false,
             leaving: false,
+            max_calls: options.max_calls,
+            memory_watched: false,
+            recalled: false,
             condemned: false,
             sent_log: SentLog::default(),
             link_closed: false,
@@ -291,6 +295,10 @@ impl State {
             return;
         };
         pool.was_ready = true;
+        if worker.ours {
+            pool.restarts.start_succeeded(Instant::now());
+        }
+        let max_age_ms = pool.options.max_age_ms;
         let commands: Vec<&str> = (0..pool.names.len())
             .filter(|n| worker.numbers.get(*n).is_some_and(Option::is_some))
             .map(|number| pool.names.name(u32::try_from(number).unwrap_or(u32::MAX)))
@@ -303,6 +311,9 @@ impl State {
             event.to_string().as_bytes(),
         );
         debug!("worker {pid:?} is ready");
+        if max_age_ms > 0 {
+            self.watch_age(slot, max_age_ms);
+        }
         self.dispatch(pool_id);
     }
 

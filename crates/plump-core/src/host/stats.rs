@@ -1,7 +1,9 @@
 //! What a pool is doing, as numbers.
 
 use crate::environment::State;
+use crate::platform;
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 impl State {
     pub(super) fn pool_stats(&self, id: u32) -> Option<String> {
@@ -16,10 +18,12 @@ impl State {
                     "pid": worker.pid,
                     "state": worker.life,
                     "channel": worker.channel,
-                    "uptimeMs": u64::try_from(worker.born.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "uptimeMs": whole_ms(worker.born.elapsed()),
                     "inFlight": worker.window.in_flight(),
                     "calls": worker.window.answered_total(),
                     "prefetch": worker.window.prefetch(),
+                    "rssBytes": worker.pid.and_then(platform::resident_bytes),
+                    "cpuMs": worker.pid.and_then(platform::cpu_time).map(whole_ms),
                 })
             })
             .collect();
@@ -46,6 +50,8 @@ impl State {
                 "workers": workers,
                 "queued": pool.queue.len(),
                 "queuedBytes": pool.queue.bytes(),
+                "restarts": pool.replaced,
+                "circuit": pool.restarts.circuit(Instant::now()),
                 "spinHits": hits,
                 "spinMisses": misses,
                 "commands": commands,
@@ -53,4 +59,8 @@ impl State {
             .to_string(),
         )
     }
+}
+
+fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

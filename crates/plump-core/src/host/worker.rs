@@ -49,6 +49,12 @@ pub(crate) struct Worker {
     pub(super) goodbye: bool,
     /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
     pub(super) leaving: bool,
+    /// Calls that it gets in its life; 0: any number.
+    pub(super) max_calls: u64,
+    /// A timer will look at its memory.
+    pub(super) memory_watched: bool,
+    /// It was asked which calls it has not begun.
+    pub(super) recalled: bool,
     /// It is about to be ended by force: it gets no more calls, and says which of those it has had not begun.
     pub(super) condemned: bool,
     /// Payloads of the calls that it has.

@@ -103,6 +103,12 @@ impl Allowance {
         Self::of(available_cpus(), container_limits(), more_bytes_per_worker)
     }
 
+    /// It as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     /// The same for limits that are known.
     #[must_use]
     #[expect(

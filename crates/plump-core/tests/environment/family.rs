@@ -323,7 +323,7 @@ impl Host {
             "channel": channel,
             "concurrency": 16,
             "startTimeoutMs": 30_000,
-            "graceMs": 5000,
+            "graceMs": 5000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0,
             "heartbeatMs": 1000,
             "heartbeatTimeoutMs": 30_000,
             "maxPayloadBytes": 1 << 30,
