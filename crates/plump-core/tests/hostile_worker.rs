@@ -44,6 +44,7 @@ over_every_channel!(
     mutated_answers_never_reach_further_than_their_call,
     a_flood_of_events_is_bounded_and_holds_up_nobody,
     a_worker_that_stops_reading_holds_up_nobody,
+    the_exit_of_a_worker_that_is_traced_ends_its_calls,
     the_death_of_a_worker_in_the_middle_of_a_frame_is_its_death,
     last_words_of_any_bytes_are_passed_on_as_they_are,
     commands_of_one_worker_are_bounded_and_no_trap_for_the_next,
@@ -419,6 +420,22 @@ fn a_worker_that_stops_reading_holds_up_nobody(channel: &str) {
     assert_eq!(failed.kind, ErrorKind::WorkerUnresponsive);
     besieged.is_well();
     for pool in [pool, other] {
+        besieged.host.close(pool, 0);
+    }
+}
+
+/// The system gives the exit status of a process to who traces it first, a debugger for example, and only then to its parent.
+fn the_exit_of_a_worker_that_is_traced_ends_its_calls(channel: &str) {
+    let mut besieged = Besieged::new(channel);
+    for attack in ["is traced for a moment", "is traced for long"] {
+        let pool = besieged.attacked_by(channel, attack, 1);
+        let failed = besieged.host.block(pool, "echo", b"x").failure();
+        if attack == "is traced for long" {
+            assert_eq!(failed.kind, ErrorKind::WorkerLost, "{:?}", failed.json);
+        } else {
+            assert_eq!(failed.kind, ErrorKind::WorkerExited, "{:?}", failed.json);
+        }
+        besieged.is_well();
         besieged.host.close(pool, 0);
     }
 }
@@ -889,6 +906,8 @@ impl Raw {
                 self.control(&long(FrameKind::Control, 0, &words, 60_000));
                 std::process::exit(5);
             }
+            "is traced for a moment" => traced_for(Duration::from_millis(300)),
+            "is traced for long" => traced_for(PATIENCE / 2),
             "closes the control pipe" => return self.close_control(),
             "closes the data channel" => return self.close_data(),
             "closes everything" => {
@@ -1102,6 +1121,39 @@ impl Raw {
     }
 }
 
+/// Exits while another process traces this one, which lets go after that time.
+fn traced_for(time: Duration) -> ! {
+    // SAFETY: prctl takes integers: whoever likes may trace this process, where only ancestors may otherwise.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+    let mut tracer = Command::new(std::env::current_exe().expect("this program"))
+        .args([PLAYER, "--exact", "--nocapture"])
+        .env(ROLE, "tracer")
+        .env(ATTACK, std::process::id().to_string())
+        .env(SEED, time.as_millis().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a tracer");
+    let mut told = [0];
+    let mut stderr = tracer.stderr.take().expect("a pipe");
+    stderr.read_exact(&mut told).expect("it traces");
+    // SAFETY: ends this process at once; what else ends with it is of no interest.
+    unsafe { libc::_exit(5) }
+}
+
+/// Traces the process that `ATTACK` names for `SEED` milliseconds.
+fn trace() {
+    let pid: libc::pid_t = std::env::var(ATTACK).unwrap().parse().expect("a pid");
+    let time = number_from(SEED, 0);
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_SEIZE takes no memory.
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) };
+    assert_eq!(seized, 0, "{}", std::io::Error::last_os_error());
+    std::io::stderr().write_all(b"t").expect("heard");
+    thread::sleep(Duration::from_millis(time));
+}
+
 /// Does nothing in the run that the user sees.
 #[test]
 fn this_program_started_again_plays_its_role() {
@@ -1110,6 +1162,8 @@ fn this_program_started_again_plays_its_role() {
     };
     if role == "is_flooded" {
         be_flooded(&std::env::var(CHANNEL).expect("a channel"));
+    } else if role == "tracer" {
+        trace();
     } else if role == "attacker" {
         // Nobody is to think that an attacker ends because its host does not read any more.
         // SAFETY: ignoring a signal installs no code.

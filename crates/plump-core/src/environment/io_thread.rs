@@ -211,6 +211,7 @@ impl State {
                 Timer::Start(serial) => self.start_due(serial),
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),
                 Timer::Reap(serial) => self.reap_due(serial),
+                Timer::Exit(serial) => self.exit_due(serial),
                 Timer::Close(pool) => self.close_due(pool, now),
                 Timer::TakeOver => self.take_over(),
                 Timer::Blocks => self.shed_blocks(now),

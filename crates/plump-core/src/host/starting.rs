@@ -103,6 +103,7 @@ impl State {
             leaving: false,
             link_closed: false,
             exit: None,
+            vain_exits: 0,
             born: Instant::now(),
             to_flush: false,
             heartbeat_set: false,
