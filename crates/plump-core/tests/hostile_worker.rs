@@ -1018,7 +1018,7 @@ impl Raw {
         // Bytes that this side has written: where the next frame will lie.
         let mut written = 0;
         for _ in 0..DEEDS {
-            for _ in 0..1 + self.random.below(2 * ANSWERS_BETWEEN) {
+            for _ in 0..=self.random.below(2 * ANSWERS_BETWEEN) {
                 let Some(answered) = call else {
                     std::process::exit(6)
                 };
@@ -1122,6 +1122,10 @@ impl Raw {
 }
 
 /// Exits while another process traces this one, which lets go after that time.
+#[expect(
+    clippy::zombie_processes,
+    reason = "it is to live on when this process has ended"
+)]
 fn traced_for(time: Duration) -> ! {
     // SAFETY: prctl takes integers: whoever likes may trace this process, where only ancestors may otherwise.
     unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
