@@ -1,7 +1,7 @@
 // Generated from src/index.ts by `npm run generate`; edit the sources.
 
 /** The stable codes of all errors of plump-ipc. docs/errors.md says what to do about each. */
-export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT";
+export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT" | "ERR_PLUMP_BLOCK_GONE" | "ERR_PLUMP_CANCELLED" | "ERR_PLUMP_QUEUE_TIMEOUT" | "ERR_PLUMP_RUN_TIMEOUT" | "ERR_PLUMP_WORKER_ENDED" | "ERR_PLUMP_NO_CALL";
 /**
  * What every error of this package is.
  *
@@ -34,6 +34,8 @@ interface WorkerErrorDetails {
 	command?: string | undefined;
 	/** The last that it wrote to stderr, at most 4 KiB. */
 	stderr?: string | undefined;
+	/** Id of the call because of which it was ended. */
+	causedBy?: string | undefined;
 }
 /** The worker failed to start, or ended while the call was on it. */
 export declare class PlumpWorkerError extends PlumpError {
@@ -47,6 +49,8 @@ export declare class PlumpWorkerError extends PlumpError {
 	readonly command?: string;
 	/** The last that the worker wrote to stderr, at most 4 KiB. */
 	readonly stderr?: string;
+	/** With `ERR_PLUMP_WORKER_ENDED`: `context.callId` of the call because of which it was ended. */
+	readonly causedBy?: string;
 	constructor(code: PlumpErrorCode, message?: string, details?: WorkerErrorDetails);
 }
 /** A value can't travel, or bytes that came are none. */
@@ -67,6 +71,15 @@ export declare class PlumpTimeoutError extends PlumpError {
 	constructor(code: PlumpErrorCode, message?: string, details?: {
 		cause?: unknown;
 		timeoutMs?: number | undefined;
+		command?: string | undefined;
+	});
+}
+/** The caller gave the call up: its `signal` was aborted. `name` is `'AbortError'`, as on the web; `cause` is the signal's reason. */
+export declare class PlumpAbortError extends PlumpError {
+	/** Name of the command. */
+	readonly command?: string;
+	constructor(code: PlumpErrorCode, message?: string, details?: {
+		cause?: unknown;
 		command?: string | undefined;
 	});
 }
@@ -112,6 +125,15 @@ export interface PlumpOptions {
 	startTimeoutMs?: number;
 	/** Milliseconds a call may take; the clock starts when it is made. Default: no limit. */
 	timeoutMs?: number;
+	/** Milliseconds a call may wait; the clock starts when it is made and stops when its handler is called. Default: no limit. */
+	queueMs?: number;
+	/** Milliseconds a handler may run; the clock starts when it is called. Default: no limit. */
+	runMs?: number;
+	/**
+	 * Milliseconds a handler has to stop; the clock starts when nobody waits for its call any more: it was cancelled, or its
+	 * time is over. Then its worker is ended and replaced. Default 5,000.
+	 */
+	graceMs?: number;
 	/** The largest encoded argument list or result, bytes. Default 1 GiB. */
 	maxPayloadBytes?: number;
 	/** How deep a value may be nested. Default 1,000. */
@@ -147,6 +169,14 @@ export interface PlumpOptions {
 export interface CallOptions {
 	/** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
 	timeoutMs?: number;
+	/** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the instance. */
+	queueMs?: number;
+	/** Milliseconds its handler may run; the clock starts when that is called. Default: that of the instance. */
+	runMs?: number;
+	/** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
+	graceMs?: number;
+	/** Cancels the call when it is aborted. `call()` looks at it on entry. */
+	signal?: AbortSignal | undefined;
 }
 /** Options of `close()`. */
 export interface CloseOptions {
@@ -256,7 +286,7 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	 *
 	 * @returns what the handler returned, its promise awaited.
 	 * @throws what the handler threw, with the worker's stack above the caller's; PlumpWorkerError when the worker ends
-	 * or does not start; PlumpTimeoutError; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+	 * or does not start; PlumpTimeoutError; PlumpAbortError `ERR_PLUMP_CANCELLED`; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
 	 * `ERR_PLUMP_CLOSED`; PlumpError `ERR_PLUMP_UNKNOWN_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_QUEUE_FULL`.
 	 */
 	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
@@ -465,6 +495,31 @@ export declare class PlumpQueue {
 }
 /** The bus named `'default'`: in a worker it collects from its start, in a host from the first start or first use. */
 export declare const plumpBus: PlumpQueue;
+/** The call that a handler runs for. */
+export interface CallContext {
+	/**
+	 * Aborted when nobody waits for the call any more: its caller's signal was aborted, or its time is over. Handlers that
+	 * give the event loop a turn now and then see it.
+	 */
+	readonly signal: AbortSignal;
+	/** The same, for handlers that never yield: it changes in the middle of a loop. */
+	readonly aborted: boolean;
+	/** Id of the call; `causedBy` of `ERR_PLUMP_WORKER_ENDED` names it. */
+	readonly callId: string;
+	/** Name of the command. */
+	readonly command: string;
+	/** When the call times out, milliseconds of `Date.now()`; `undefined`: never. */
+	readonly deadline: number | undefined;
+	/** The worker: its process id, as in `stats().workers`. */
+	readonly workerId: number;
+}
+/**
+ * The call for which the handler runs that reads this. In `async` functions it is there after each `await`, in other
+ * handlers until they return.
+ *
+ * @throws PlumpError `ERR_PLUMP_NO_CALL` outside of handlers, by each of its properties
+ */
+export declare const context: CallContext;
 /** A ready-made instance: in a worker for registering commands, in a host for one module. */
 export declare const plump: PlumpIPC;
 

@@ -12,6 +12,9 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** The outgoing buffer was replaced. */
 export declare function attachOutgoing(outgoing: Uint8Array): void
 
+/** Where the states of this worker's calls are from now on; once, before `linkReady`. JavaScript must use them as atomics. */
+export declare function attachStates(states: Uint32Array): void
+
 /** How many CPUs this process may use. */
 export declare function availableCpus(): number
 

@@ -291,10 +291,18 @@ const controls = [
   { name: 'Ping', message: { Ping: 250 }, bytes: join(int(9), int(250)) },
   { name: 'Pong', message: { Pong: 251 }, bytes: join(int(10), int(251)) },
   { name: 'Leaving', message: 'Leaving', bytes: int(11) },
+  { name: 'Expire', message: { Expire: 4_294_967_303 }, bytes: join(int(12), int(4_294_967_303)) },
+  { name: 'Began', message: { Began: 7 }, bytes: join(int(13), int(7)) },
+  { name: 'Recall', message: 'Recall', bytes: int(14) },
+  {
+    name: 'Recalled',
+    message: { Recalled: [7, 4_294_967_303] },
+    bytes: join(int(15), int(2), int(7), int(4_294_967_303)),
+  },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))
 const badControls = [
   { name: 'nothing', bytes: Buffer.alloc(0) },
-  { name: 'an unknown message', bytes: int(12) },
+  { name: 'an unknown message', bytes: int(16) },
   { name: 'a byte too many', bytes: join(int(3), int(0)) },
   { name: 'a byte too few', bytes: join(int(10), Buffer.from([251, 1])) },
   { name: 'a name that is no UTF-8', bytes: join(int(2), int(1), raw(Buffer.from([255]))) },

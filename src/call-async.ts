@@ -1,4 +1,7 @@
+import { type CallSettings, within } from './call-settings.js'
+import { PlumpAbortError } from './errors.js'
 import type { Pool } from './pool.js'
+import { leftInContext } from './worker/left.js'
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
@@ -11,16 +14,54 @@ export function callAsync(
   pool: Pool,
   name: string,
   args: readonly unknown[],
-  timeoutMs: number,
+  settings: CallSettings,
 ): Promise<unknown> {
   const promise = new Promise<unknown>(executor)
   const resolve = given
   try {
     const command = pool.numberOf(name)
     pool.used()
-    pool.exchange.post(pool, command, name, args, timeoutMs, resolve)
+    const leftMs = leftInContext()
+    if (leftMs !== undefined) settings = within(settings, leftMs)
+    if (settings.signal === undefined)
+      pool.exchange.post(pool, command, name, args, settings, resolve)
+    else postWithSignal(pool, command, name, args, settings, settings.signal, resolve)
   } catch (error) {
     return Promise.reject(error)
   }
   return promise
+}
+
+/** @throws PlumpAbortError when the signal is aborted already */
+export function throwIfAborted(signal: AbortSignal | undefined, name: string): void {
+  if (signal?.aborted === true) throw aborted(signal, name)
+}
+
+function postWithSignal(
+  pool: Pool,
+  command: number,
+  name: string,
+  args: readonly unknown[],
+  settings: CallSettings,
+  signal: AbortSignal,
+  resolve: (value: unknown) => void,
+): void {
+  throwIfAborted(signal, name)
+  const abort = (): void => cancel(aborted(signal, name))
+  const settle = (value: unknown): void => {
+    signal.removeEventListener('abort', abort)
+    resolve(value)
+  }
+  const cancel = pool.exchange.postCancellable(pool, command, name, args, settings, settle)
+  signal.addEventListener('abort', abort, { once: true })
+  // A getter among the arguments may have aborted it.
+  if (signal.aborted) abort()
+}
+
+function aborted(signal: AbortSignal, command: string): PlumpAbortError {
+  return new PlumpAbortError(
+    'ERR_PLUMP_CANCELLED',
+    `The call of '${command}' was cancelled: its signal was aborted.`,
+    { cause: signal.reason, command },
+  )
 }

@@ -53,6 +53,8 @@ export interface WorkerErrorDetails {
   command?: string | undefined
   /** The last that it wrote to stderr, at most 4 KiB. */
   stderr?: string | undefined
+  /** Id of the call because of which it was ended. */
+  causedBy?: string | undefined
 }
 
 /** The worker failed to start, or ended while the call was on it. */
@@ -67,6 +69,8 @@ export class PlumpWorkerError extends PlumpError {
   declare readonly command?: string
   /** The last that the worker wrote to stderr, at most 4 KiB. */
   declare readonly stderr?: string
+  /** With `ERR_PLUMP_WORKER_ENDED`: `context.callId` of the call because of which it was ended. */
+  declare readonly causedBy?: string
 
   constructor(code: PlumpErrorCode, message?: string, details: WorkerErrorDetails = {}) {
     super(code, message, details)
@@ -75,6 +79,7 @@ export class PlumpWorkerError extends PlumpError {
     keep(this, 'signal', details.signal)
     keep(this, 'command', details.command)
     keep(this, 'stderr', details.stderr)
+    keep(this, 'causedBy', details.causedBy)
   }
 }
 
@@ -111,6 +116,21 @@ export class PlumpTimeoutError extends PlumpError {
   }
 }
 
+/** The caller gave the call up: its `signal` was aborted. `name` is `'AbortError'`, as on the web; `cause` is the signal's reason. */
+export class PlumpAbortError extends PlumpError {
+  /** Name of the command. */
+  declare readonly command?: string
+
+  constructor(
+    code: PlumpErrorCode,
+    message?: string,
+    details: { cause?: unknown; command?: string | undefined } = {},
+  ) {
+    super(code, message, details)
+    keep(this, 'command', details.command)
+  }
+}
+
 /** The classes by the names that the list in Rust gives them. */
 export const errorClasses = {
   PlumpError,
@@ -118,12 +138,14 @@ export const errorClasses = {
   PlumpWorkerError,
   PlumpSerializationError,
   PlumpTimeoutError,
+  PlumpAbortError,
 } as const satisfies Record<ErrorClassName, typeof PlumpError>
 
 for (const [name, constructor] of Object.entries(errorClasses)) {
   // On the prototype, as the built-in classes have it: an own `name` would print twice and travel with each error.
   Object.defineProperty(constructor.prototype, 'name', {
-    value: name,
+    // Whatever is meant to be told from failures by its name must have the web's.
+    value: name === 'PlumpAbortError' ? 'AbortError' : name,
     writable: true,
     configurable: true,
   })

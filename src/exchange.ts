@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import type { CallSettings } from './call-settings.js'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
 import { decodeThrown } from './codec/thrown.js'
@@ -15,6 +16,7 @@ import {
   ANSWER,
   type Binding,
   CALL,
+  CALL_FLAG,
   ENTRY,
   type Failure,
   KIND,
@@ -68,12 +70,15 @@ export interface CallTaker {
   call(
     low: number,
     high: number,
+    place: number,
     command: number,
+    leftMs: number,
     args: unknown,
     failed: boolean,
     next: number,
   ): void
-  cancel(low: number, high: number): void
+  /** Nobody waits for the call of that place any more. */
+  cancel(place: number): void
   shutdown(): void
 }
 
@@ -243,11 +248,12 @@ export class Exchange {
     command: number,
     name: string,
     args: readonly unknown[],
-    timeoutMs: number,
+    settings: CallSettings,
     resolve: (value: unknown) => void,
   ): void {
     const out = this.encode(owner.codec, args, 'args')
     const mayWait =
+      settings.signal === undefined &&
       owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
@@ -265,9 +271,56 @@ export class Exchange {
     }
     owner.inFlight++
     this.inFlight++
-    this.#writeCall(owner, command, token, out, timeoutMs, 0)
+    this.#writeCall(owner, command, token, out, settings, 0)
     if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
     else this.#submitSoon()
+  }
+
+  /** As `post`, for a call that can be given up: it is sent at once, and what is returned gives it up. */
+  postCancellable(
+    owner: CallOwner,
+    command: number,
+    name: string,
+    args: readonly unknown[],
+    settings: CallSettings,
+    resolve: (value: unknown) => void,
+  ): (reason: unknown) => void {
+    let settled = false
+    let token = 0
+    const once = (value: unknown): void => {
+      if (settled) return
+      settled = true
+      resolve(value)
+    }
+    this.post(owner, command, name, args, settings, once)
+    const words = this.#words
+    // The only record: it was not left to wait for others.
+    const low = words[WORD.calls + CALL.low]!
+    const high = words[WORD.calls + CALL.high]!
+    token = words[WORD.calls + CALL.token]!
+    return (reason) => {
+      if (settled) return
+      words[WORD.callLow] = low
+      words[WORD.callHigh] = high
+      this.binding.cancel()
+      // Else its outcome is on its way here, and finds nobody who wants it.
+      if (words[WORD.status] === 0) this.#takePending(token)
+      once(Promise.reject(reason))
+      this.reconsider()
+    }
+  }
+
+  /** Worker: whether the call of that place, of whose beginning the host wants to hear, may begin. */
+  begin(place: number): boolean {
+    this.#words[WORD.place] = place
+    this.binding.begin()
+    return this.#words[WORD.status] === 0
+  }
+
+  /** Worker: the call of that place was taken back and is not run. */
+  passOver(place: number): void {
+    this.#words[WORD.place] = place
+    this.binding.passOver()
   }
 
   /** Makes a call and blocks until it has settled; returns its result or throws what it failed with. */
@@ -276,11 +329,11 @@ export class Exchange {
     command: number,
     name: string,
     args: readonly unknown[],
-    timeoutMs: number,
+    settings: CallSettings,
   ): unknown {
     const out = this.encode(owner.codec, args, 'args')
     this.flush()
-    this.#writeCall(owner, command, NO_TOKEN, out, timeoutMs, 1)
+    this.#writeCall(owner, command, NO_TOKEN, out, settings, CALL_FLAG.blocking)
     this.#sendCalls(out)
     const words = this.#words
     const status = words[WORD.calls + CALL.status]!
@@ -319,6 +372,7 @@ export class Exchange {
   answer(
     low: number,
     high: number,
+    place: number,
     kind: number,
     runUs: number,
     out: Outgoing,
@@ -333,6 +387,7 @@ export class Exchange {
     const at = WORD.answers + this.#answers++ * ANSWER.words
     words[at + ANSWER.low] = low
     words[at + ANSWER.high] = high
+    words[at + ANSWER.place] = place
     words[at + ANSWER.kind] = kind
     words[at + ANSWER.runUs] = runUs
     words[at + ANSWER.offset] = out.start
@@ -370,8 +425,8 @@ export class Exchange {
     command: number,
     token: number,
     out: Outgoing,
-    timeoutMs: number,
-    blocking: 0 | 1,
+    settings: CallSettings,
+    flags: number,
   ): void {
     const words = this.#words
     const at = WORD.calls + this.#calls++ * CALL.words
@@ -380,8 +435,14 @@ export class Exchange {
     words[at + CALL.token] = token
     words[at + CALL.offset] = out.start
     words[at + CALL.length] = out.position - out.start
-    words[at + CALL.blocking] = blocking
-    words[at + CALL.timeoutMs] = timeoutMs
+    words[at + CALL.flags] = flags
+    words[at + CALL.timeoutMs] = settings.timeoutMs
+    if (settings.limited) {
+      words[at + CALL.flags] = flags | CALL_FLAG.limited
+      words[at + CALL.queueMs] = settings.queueMs
+      words[at + CALL.runMs] = settings.runMs
+      words[at + CALL.graceMs] = settings.graceMs
+    }
   }
 
   readonly #flushFromMicrotask = (): void => {
@@ -592,7 +653,7 @@ export class Exchange {
           this.#takePoolEvent(at)
           break
         case KIND.cancel:
-          this.#worker?.cancel(words[at + ENTRY.id]!, words[at + ENTRY.b]!)
+          this.#worker?.cancel(words[at + ENTRY.a]!)
           break
         case KIND.shutdown:
           this.#worker?.shutdown()
@@ -628,9 +689,12 @@ export class Exchange {
     const words = this.#words
     const low = words[at + ENTRY.id]!
     const high = words[at + ENTRY.b]!
-    const command = words[at + ENTRY.a]!
+    const command = words[at + ENTRY.a]! & 0xffff
+    const place = words[at + ENTRY.a]! >>> 16
+    const leftMs = words[at + ENTRY.c]!
     const after = at + ENTRY.words
-    const next = more && words[after + ENTRY.kind] === KIND.call ? words[after + ENTRY.a]! : -1
+    const next =
+      more && words[after + ENTRY.kind] === KIND.call ? words[after + ENTRY.a]! & 0xffff : -1
     let args: unknown
     let failed = false
     try {
@@ -639,7 +703,7 @@ export class Exchange {
       args = error
       failed = true
     }
-    worker.call(low, high, command, args, failed, next)
+    worker.call(low, high, place, command, leftMs, args, failed, next)
   }
 
   #takeEvent(at: number): void {

@@ -19,7 +19,10 @@ export type {
 } from './commands.js'
 export type { CommandDecorator, CommandForms } from './register.js'
 export type { Codec, CodecOption } from './codec/codec.js'
+export { context } from './worker/context.js'
+export type { CallContext } from './worker/context.js'
 export {
+  PlumpAbortError,
   PlumpConnectionError,
   PlumpError,
   PlumpSerializationError,

@@ -25,12 +25,14 @@ export const WORD = {
   alive: 5,
   /** in `submit`, `answer`: how many records there are, from 1 to MAX_RECORDS; with segments 1. */
   records: 6,
-  /** in `wait`: the call's id, low and high half. */
+  /** in `wait`, `cancel`: the call's id, low and high half. */
   callLow: 7,
   callHigh: 8,
   /** in `publish`: where the payload begins in `outgoing`. */
   offset: 9,
-  /** out of `wait`, `take`, `poll`, `publish`: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
+  /** in `begin`, `passOver`: the place of the call. */
+  place: 10,
+  /** out of `wait`, `take`, `poll`, `publish`, `cancel`, `begin`: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
   count: 17,
@@ -71,15 +73,28 @@ export const CALL = {
   /** Where its payload begins in `outgoing`, and how many bytes it has there; segments follow them. */
   offset: 3,
   length: 4,
-  /** 1 when `wait` follows: the answer is then handed out by `wait` alone, never by `drain`. */
-  blocking: 5,
+  /** Sum of CALL_FLAG. */
+  flags: 5,
   /** Milliseconds until it times out, 0 for never (at most 2^32 - 1). */
   timeoutMs: 6,
+  /** With CALL_FLAG.limited: milliseconds until it must have begun, and from then until it must be answered; 0 for never. */
+  queueMs: 7,
+  runMs: 8,
+  /** With CALL_FLAG.limited: milliseconds after having been given up until its worker is ended; 2^32 - 1: as the pool says. */
+  graceMs: 9,
   /** out: 0 = made, or an error kind's number. */
   status: 13,
   /** out: its id, low and high half. */
   low: 14,
   high: 15,
+} as const
+
+/** In CALL.flags. */
+export const CALL_FLAG = {
+  /** `wait` follows: the answer is then handed out by `wait` alone, never by `drain`. */
+  blocking: 1,
+  /** The words of its limits count. */
+  limited: 2,
 } as const
 
 /** Layout of the record of one answer. */
@@ -95,6 +110,8 @@ export const ANSWER = {
   /** Where its payload begins in `outgoing`, and how many bytes it has there; segments follow them. */
   offset: 4,
   length: 5,
+  /** The call's place. */
+  place: 6,
 } as const
 
 /** Layout of one entry of the table. */
@@ -108,7 +125,10 @@ export const ENTRY = {
   offset: 2,
   /** How many bytes. */
   length: 3,
-  /** settled: microseconds it ran. call: the command's number (index into what `linkReady`/`linkCommands` announced). */
+  /**
+   * settled: microseconds it ran. call: the command's number (index into what `linkReady`/`linkCommands` announced) in the
+   * low 16 bits, its place in the high ones. cancel: the call's place.
+   */
   a: 4,
   /** call: high half of the call's id. */
   b: 5,
@@ -131,7 +151,7 @@ export const KIND = {
   failed: 3,
   /** worker: run a command. */
   call: 4,
-  /** worker: the call with this id is no longer waited for. Its handler may have begun. */
+  /** worker: the call in this place, which has begun, is no longer waited for. */
   cancel: 5,
   /** both: an event of the bus for a queue that listens. */
   event: 6,
@@ -140,6 +160,12 @@ export const KIND = {
   /** worker: finish what has begun, begin nothing new, then call `linkEnd`. */
   shutdown: 8,
 } as const
+
+/** What the words of `attachStates` say of the call in their place; see call_states.rs. Used by `Atomics` alone. */
+export const CALL_STATE = { queued: 1, toBeTold: 2, running: 3, aborted: 5 } as const
+
+/** How many calls of a worker can be taken back before they have begun: it is sent fewer at a time. */
+export const CALL_PLACES = 4096
 
 /** In ANSWER.kind. */
 export const ANSWERED = { result: 2, thrown: 3, refused: 6 } as const
@@ -170,6 +196,8 @@ export interface Failure {
   command?: string
   /** Milliseconds given, for timeouts. */
   timeoutMs?: number
+  /** Id of the call because of which it happened. */
+  causedBy?: string
 }
 
 /** The JSON of a KIND.pool entry. For `failed`, the entry's bytes have the form of KIND.failed with `{ event: 'failed', ...Failure }`. */
@@ -199,6 +227,7 @@ export interface PoolOptions {
   /** How many handlers may interleave in one worker. */
   concurrency: number
   startTimeoutMs: number
+  graceMs: number
   heartbeatMs: number
   heartbeatTimeoutMs: number
   maxPayloadBytes: number
@@ -262,6 +291,8 @@ export interface Binding {
   // --- worker -------------------------------------------------------------------------------------------------
   /** Opens the link named by the value of PLUMP_IPC_LINK, says hello with `version`, waits (blocking, at most 30 s) for the host's welcome and returns it. Throws when the link is not usable. */
   linkOpen(value: string, version: string): string
+  /** Where the states of calls are, CALL_PLACES of them; once, before `linkReady`. */
+  attachStates(states: Uint32Array): void
   /** The module is loaded: these are its commands, in the order of their numbers. */
   linkReady(commands: string[]): void
   /** Commands registered later; they get the next numbers. */
@@ -299,6 +330,12 @@ export interface Binding {
   answer(): void
   /** The same with one record, whose payload goes on with large binary parts. */
   answerWith(segments: Uint8Array[]): void
+  /** Gives a call up. STATUS.again: its outcome was decided before, and is handed out. */
+  cancel(): void
+  /** Worker: a call in the state `toBeTold` is about to be run. STATUS.again: it must not be. */
+  begin(): void
+  /** Worker: the call of that place, which must not be run, was passed over. */
+  passOver(): void
   /** Worker: tells the host how many calls have begun, if that is news. */
   tellBegun(): void
   /** Reads the clock: WORD.nowUs. `performance.now()` is as fast, but fetching it takes a worker's start a millisecond. */

@@ -34,6 +34,15 @@ export interface PlumpOptions {
   startTimeoutMs?: number
   /** Milliseconds a call may take; the clock starts when it is made. Default: no limit. */
   timeoutMs?: number
+  /** Milliseconds a call may wait; the clock starts when it is made and stops when its handler is called. Default: no limit. */
+  queueMs?: number
+  /** Milliseconds a handler may run; the clock starts when it is called. Default: no limit. */
+  runMs?: number
+  /**
+   * Milliseconds a handler has to stop; the clock starts when nobody waits for its call any more: it was cancelled, or its
+   * time is over. Then its worker is ended and replaced. Default 5,000.
+   */
+  graceMs?: number
   /** The largest encoded argument list or result, bytes. Default 1 GiB. */
   maxPayloadBytes?: number
   /** How deep a value may be nested. Default 1,000. */
@@ -70,6 +79,14 @@ export interface PlumpOptions {
 export interface CallOptions {
   /** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
   timeoutMs?: number
+  /** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the instance. */
+  queueMs?: number
+  /** Milliseconds its handler may run; the clock starts when that is called. Default: that of the instance. */
+  runMs?: number
+  /** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
+  graceMs?: number
+  /** Cancels the call when it is aborted. `call()` looks at it on entry. */
+  signal?: AbortSignal | undefined
 }
 
 /** Options of `close()`. */
@@ -105,6 +122,7 @@ type OptionType =
   | { type: 'codec' }
   | { type: 'function' }
   | { type: 'boolean' }
+  | { type: 'signal' }
   | { type: 'one of'; values: readonly string[] }
 
 /** One option. */
@@ -140,6 +158,9 @@ export const instanceOptions = [
   { name: 'codecModule', type: 'module', default: 'none' },
   { name: 'startTimeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
   { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
+  { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
+  { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
+  { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 5_000 },
   ...payload,
   { name: 'maxBlockBytes', type: 'integer', min: 0, max: 64 * GIB, default: GIB / 4 },
   { name: 'blockIdleMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 1_000 },
@@ -155,6 +176,10 @@ export const instanceOptions = [
 
 export const callOptions = [
   { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
+  { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
+  { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
+  { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: "the instance's" },
+  { name: 'signal', type: 'signal', default: 'none' },
 ] as const satisfies OptionRow[]
 
 export const closeOptions = [
@@ -226,6 +251,8 @@ export function rangeOf(row: OptionRow): string {
       return 'a function'
     case 'boolean':
       return 'true or false'
+    case 'signal':
+      return 'an AbortSignal'
     case 'one of':
       return row.values.map((value) => `'${value}'`).join(' or ')
   }
@@ -258,6 +285,8 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
     case 'function':
       return typeof value === 'function' ? value : refuse()
+    case 'signal':
+      return value instanceof AbortSignal ? value : refuse()
     case 'boolean':
       return typeof value === 'boolean' ? value : refuse()
     case 'one of':

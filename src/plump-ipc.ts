@@ -1,4 +1,5 @@
 import { callAsync } from './call-async.js'
+import { type CallSettings, callSettings, NO_SETTINGS } from './call-settings.js'
 import { callSync } from './call-sync.js'
 import { checkOptions, callOptions, closeOptions, instanceOptions } from './options.js'
 import type { CallOptions, CloseOptions, PlumpOptions } from './options.js'
@@ -37,7 +38,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   #refed = true
   #closed = false
   #closing: Promise<void> | undefined
-  #timeoutMs = 0
+  #settings: CallSettings = NO_SETTINGS
 
   /**
    * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
@@ -89,7 +90,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
    *
    * @returns what the handler returned, its promise awaited.
    * @throws what the handler threw, with the worker's stack above the caller's; PlumpWorkerError when the worker ends
-   * or does not start; PlumpTimeoutError; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+   * or does not start; PlumpTimeoutError; PlumpAbortError `ERR_PLUMP_CANCELLED`; PlumpSerializationError; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
    * `ERR_PLUMP_CLOSED`; PlumpError `ERR_PLUMP_UNKNOWN_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_QUEUE_FULL`.
    */
   call<Name extends CommandName<Commands>>(
@@ -97,7 +98,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     ...args: CommandArguments<Commands[Name]>
   ): CommandResult<Commands[Name]> {
     const pool = this.#pool ?? this.#started()
-    return callSync(pool, name, args, this.#timeoutMs) as CommandResult<Commands[Name]>
+    return callSync(pool, name, args, this.#settings) as CommandResult<Commands[Name]>
   }
 
   /**
@@ -110,7 +111,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   ): Promise<CommandResult<Commands[Name]>> {
     const pool = this.#pool
     const promise =
-      pool === undefined ? this.#notStarted() : callAsync(pool, name, args, this.#timeoutMs)
+      pool === undefined ? this.#notStarted() : callAsync(pool, name, args, this.#settings)
     return promise as Promise<CommandResult<Commands[Name]>>
   }
 
@@ -120,14 +121,16 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
    * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
    */
   with(options: CallOptions): Calls<Commands> {
-    const { timeoutMs } = checkOptions(options, callOptions, 'with()')
+    const checked = checkOptions(options, callOptions, 'with()')
+    let settings: CallSettings | undefined
+    // The instance's own are known when it was started.
+    const all = (): CallSettings => (settings ??= callSettings(checked, this.#settings))
     return {
-      call: (name, ...args) =>
-        callSync(this.#started(), name, args, timeoutMs ?? this.#timeoutMs) as never,
+      call: (name, ...args) => callSync(this.#started(), name, args, all()) as never,
       acall: (name, ...args) =>
         (this.#pool === undefined
           ? this.#notStarted()
-          : callAsync(this.#pool, name, args, timeoutMs ?? this.#timeoutMs)) as never,
+          : callAsync(this.#pool, name, args, all())) as never,
     }
   }
 
@@ -270,7 +273,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     plumpBus.open()
     const pool = new Pool(environment, url, options)
     pool.refed = this.#refed
-    this.#timeoutMs = options.timeoutMs ?? 0
+    this.#settings = callSettings(options)
     this.#pool = pool
     return pool
   }

@@ -264,6 +264,7 @@ function nativeOptions(
     channel: options.channel ?? 'auto',
     concurrency: welcome.concurrency,
     startTimeoutMs: options.startTimeoutMs ?? 30_000,
+    graceMs: options.graceMs ?? 5_000,
     heartbeatMs: options.heartbeatMs ?? 1_000,
     heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? 30_000,
     maxPayloadBytes: welcome.maxPayloadBytes,

@@ -177,6 +177,8 @@ function saidOf(row: OptionRow): string[] {
       return ['a function']
     case 'boolean':
       return ['true or false']
+    case 'signal':
+      return ['an `AbortSignal`']
   }
 }
 

@@ -167,13 +167,15 @@ class ControlReader {
     if (fields === '') return name
     if (fields.startsWith('list of text'))
       return { [name]: Array.from({ length: this.#length() }, () => this.#text()) }
+    if (fields.startsWith('list of call'))
+      return { [name]: Array.from({ length: this.#length() }, () => Number(this.#int())) }
     if (fields === 'bytes') return { [name]: [...this.#take(this.#length())] }
     const named = fields.replaceAll(/\(.*?\)/g, '').split(', ')
     const values = named.map((field): [string, unknown] => {
       const [key, type] = field.trim().split(' ')
       return [key!, type === 'text' ? this.#text() : Number(this.#int())]
     })
-    const alone = name === 'Cancel' || name === 'Ping' || name === 'Pong'
+    const alone = ['Cancel', 'Expire', 'Began', 'Ping', 'Pong'].includes(name)
     return { [name]: alone ? values[0]![1] : Object.fromEntries(values) }
   }
 

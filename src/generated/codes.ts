@@ -37,6 +37,12 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_BUS_CLOSED'
   | 'ERR_PLUMP_INVALID_LINK'
   | 'ERR_PLUMP_NO_CONTEXT'
+  | 'ERR_PLUMP_BLOCK_GONE'
+  | 'ERR_PLUMP_CANCELLED'
+  | 'ERR_PLUMP_QUEUE_TIMEOUT'
+  | 'ERR_PLUMP_RUN_TIMEOUT'
+  | 'ERR_PLUMP_WORKER_ENDED'
+  | 'ERR_PLUMP_NO_CALL'
 
 /** Names of the classes in which errors reach the user. */
 export type ErrorClassName =
@@ -45,6 +51,7 @@ export type ErrorClassName =
   | 'PlumpWorkerError'
   | 'PlumpSerializationError'
   | 'PlumpTimeoutError'
+  | 'PlumpAbortError'
 
 export interface CodeEntry {
   /** Travels between Rust and TypeScript in place of the code. */
@@ -267,6 +274,42 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     summary: 'A command that is a method was called before the worker had an instance to run it on.',
     remedy: 'Call `setContext(instance)` in the worker module.',
   },
+  ERR_PLUMP_BLOCK_GONE: {
+    number: 36,
+    class: 'PlumpError',
+    summary: 'A block of `allocate()` was used after it had been passed on or released.',
+    remedy: 'Allocate a new block for each call; views of its bytes that were kept from before must not be used any more.',
+  },
+  ERR_PLUMP_CANCELLED: {
+    number: 37,
+    class: 'PlumpAbortError',
+    summary: "The caller's `signal` was aborted before the call had settled.",
+    remedy: "The `cause` is the signal's reason; a handler that had begun may have run in part.",
+  },
+  ERR_PLUMP_QUEUE_TIMEOUT: {
+    number: 38,
+    class: 'PlumpTimeoutError',
+    summary: 'The call did not begin within its `queueMs`; it was not run.',
+    remedy: 'Use more workers, make fewer calls at once, or raise `queueMs`.',
+  },
+  ERR_PLUMP_RUN_TIMEOUT: {
+    number: 39,
+    class: 'PlumpTimeoutError',
+    summary: 'The handler did not finish within its `runMs`.',
+    remedy: 'Raise `runMs`, or let the handler look at `context.aborted`; it may have run in part.',
+  },
+  ERR_PLUMP_WORKER_ENDED: {
+    number: 40,
+    class: 'PlumpWorkerError',
+    summary: 'The worker was ended because another call on it did not stop; this call had begun there.',
+    remedy: 'The message names that call; this one may have run in part, so repeat it only where that does no harm.',
+  },
+  ERR_PLUMP_NO_CALL: {
+    number: 41,
+    class: 'PlumpError',
+    summary: '`context` was used outside of a handler.',
+    remedy: 'Read what is needed from `context` before the first `await` of a handler that is no `async` function, and never outside of handlers.',
+  },
 }
 
 /** Codes by their number; the place of number 0 is empty. */
@@ -307,4 +350,10 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_BUS_CLOSED',
   'ERR_PLUMP_INVALID_LINK',
   'ERR_PLUMP_NO_CONTEXT',
+  'ERR_PLUMP_BLOCK_GONE',
+  'ERR_PLUMP_CANCELLED',
+  'ERR_PLUMP_QUEUE_TIMEOUT',
+  'ERR_PLUMP_RUN_TIMEOUT',
+  'ERR_PLUMP_WORKER_ENDED',
+  'ERR_PLUMP_NO_CALL',
 ]

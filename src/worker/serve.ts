@@ -1,5 +1,6 @@
 // Runs commands for the host: takes calls from the exchange, lets up to `concurrency` handlers interleave, answers.
 
+import { types } from 'node:util'
 import type { PayloadCodec } from '../codec/codec.js'
 import type { CodecLimits } from '../codec/limits.js'
 import type { Outgoing } from '../codec/outgoing.js'
@@ -7,17 +8,22 @@ import { encodeThrown } from '../codec/thrown.js'
 import { PlumpSerializationError } from '../errors.js'
 import type { CallTaker, Exchange } from '../exchange.js'
 import { codes, type PlumpErrorCode } from '../generated/codes.js'
-import { ANSWERED } from '../native.js'
+import { ANSWERED, CALL_PLACES, CALL_STATE } from '../native.js'
 import type { Command, Registry } from '../registry.js'
+import type { Contexts } from './context.js'
 
 /** Answers may wait for those of calls that take less than this, microseconds. */
 const SHORT_US = 10
 /** Of short calls one in so many is timed: reading the clock twice costs as much as the shortest of them. */
 const TIMED_ONE_IN = 8
 
+const { queued: QUEUED, running: RUNNING } = CALL_STATE
+
 /** A command as the host numbers it. */
 interface Numbered {
   readonly command: Command
+  /** An `async` function: its call is known after each `await`. */
+  readonly isAsync: boolean
   /** Moving average of its time, microseconds; unknown ones count as long. */
   averageUs: number
   /** How many were begun. */
@@ -28,13 +34,15 @@ interface Numbered {
 interface Waiting {
   readonly low: number
   readonly high: number
+  readonly place: number
   readonly number: number
+  readonly leftMs: number
   readonly args: readonly unknown[]
-  cancelled: boolean
 }
 
 export interface ServerOptions {
   readonly codec: PayloadCodec
+  readonly contexts: Contexts
   readonly limits: CodecLimits
   readonly concurrency: number
   readonly spinUs: number
@@ -49,6 +57,8 @@ export class Server implements CallTaker {
 
   readonly #exchange: Exchange
   readonly #registry: Registry
+  readonly #contexts: Contexts
+  readonly #states: Uint32Array
   readonly #limits: CodecLimits
   readonly #concurrency: number
   readonly #onDone: () => void
@@ -61,6 +71,8 @@ export class Server implements CallTaker {
   constructor(exchange: Exchange, registry: Registry, options: ServerOptions) {
     this.#exchange = exchange
     this.#registry = registry
+    this.#contexts = options.contexts
+    this.#states = options.contexts.states
     this.codec = options.codec
     this.spinUs = options.spinUs
     this.#limits = options.limits
@@ -76,7 +88,8 @@ export class Server implements CallTaker {
   announce(commands: Iterable<Command>): string[] {
     const names: string[] = []
     for (const command of commands) {
-      this.#commands.push({ command, averageUs: Number.POSITIVE_INFINITY, begun: 0 })
+      const isAsync = types.isAsyncFunction(command.handler)
+      this.#commands.push({ command, isAsync, averageUs: Number.POSITIVE_INFINITY, begun: 0 })
       names.push(command.name)
     }
     return names
@@ -85,48 +98,68 @@ export class Server implements CallTaker {
   call(
     low: number,
     high: number,
+    place: number,
     number: number,
+    leftMs: number,
     args: unknown,
     failed: boolean,
     next: number,
   ): void {
     if (this.#ending) {
-      this.#refuse(low, high, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
+      if (this.#mayBegin(place))
+        this.#refuse(low, high, place, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
     } else if (failed) {
-      this.begun = (this.begun + 1) >>> 0
-      this.#thrown(low, high, args, 0, false)
+      if (this.#mayBegin(place)) this.#thrown(low, high, place, args, 0, false)
     } else if (!Array.isArray(args)) {
       // Only a codec of the user's own can decode a list of arguments to something else.
-      this.begun = (this.begun + 1) >>> 0
       const error = new PlumpSerializationError(
         'ERR_PLUMP_CODEC',
         `The codec '${this.codec.name}' decoded a list of arguments to something that is no array.`,
       )
-      this.#thrown(low, high, error, 0, false)
+      if (this.#mayBegin(place)) this.#thrown(low, high, place, error, 0, false)
     } else if (this.#running >= this.#concurrency || this.#waiting.length > 0) {
-      this.#waiting.push({ low, high, number, args, cancelled: false })
+      this.#waiting.push({ low, high, place, number, leftMs, args })
     } else {
-      this.#begin(low, high, number, args, next)
+      this.#begin(low, high, place, number, leftMs, args, next)
     }
   }
 
-  cancel(low: number, high: number): void {
-    for (const call of this.#waiting)
-      if (call.low === low && call.high === high) call.cancelled = true
+  cancel(place: number): void {
+    this.#contexts.abort(place)
   }
 
   shutdown(): void {
     this.#ending = true
-    for (const { low, high } of this.#waiting.splice(0))
-      this.#refuse(low, high, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
+    for (const { low, high, place } of this.#waiting.splice(0))
+      if (this.#mayBegin(place))
+        this.#refuse(low, high, place, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
     this.#finishIfDone()
   }
 
-  #begin(low: number, high: number, number: number, args: readonly unknown[], next: number): void {
+  /** Decides that a call begins now; `false`: it was taken back before, and somebody else has answered it. */
+  #mayBegin(place: number): boolean {
     this.begun = (this.begun + 1) >>> 0
+    if (place >= CALL_PLACES) return true
+    const before = Atomics.compareExchange(this.#states, place, QUEUED, RUNNING)
+    if (before === QUEUED) return true
+    if (before === CALL_STATE.toBeTold && this.#exchange.begin(place)) return true
+    this.#exchange.passOver(place)
+    return false
+  }
+
+  #begin(
+    low: number,
+    high: number,
+    place: number,
+    number: number,
+    leftMs: number,
+    args: readonly unknown[],
+    next: number,
+  ): void {
+    if (!this.#mayBegin(place)) return
     const numbered = this.#commands[number]
     if (numbered === undefined) {
-      this.#refuse(low, high, 'ERR_PLUMP_UNKNOWN_COMMAND', '')
+      this.#refuse(low, high, place, 'ERR_PLUMP_UNKNOWN_COMMAND', '')
       return
     }
     // Nothing that is answered may wait while something long runs.
@@ -134,36 +167,44 @@ export class Server implements CallTaker {
     const began = isTimed(numbered) ? this.#exchange.nowUs() : UNTIMED
     let result: unknown
     this.#running++
+    const { command } = numbered
+    this.#contexts.enter(low, high, place, command.name, leftMs)
     try {
-      result = this.#registry.run(numbered.command, args)
+      result = numbered.isAsync
+        ? this.#contexts.run(() => this.#registry.run(command, args))
+        : this.#registry.run(command, args)
       if (isThenable(result)) {
-        this.#await(low, high, numbered, began, result)
+        this.#contexts.leave()
+        this.#await(low, high, place, numbered, began, result)
         return
       }
     } catch (error) {
       this.#running--
-      this.#thrown(low, high, error, this.#ran(numbered, began), this.#isShort(next))
+      this.#contexts.leave()
+      this.#thrown(low, high, place, error, this.#ran(numbered, began), this.#isShort(next))
       return
     }
     this.#running--
-    this.#result(low, high, result, this.#ran(numbered, began), this.#isShort(next))
+    this.#contexts.leave()
+    this.#result(low, high, place, result, this.#ran(numbered, began), this.#isShort(next))
   }
 
   #await(
     low: number,
     high: number,
+    place: number,
     numbered: Numbered,
     began: number,
     result: PromiseLike<unknown>,
   ): void {
     const fulfilled = (value: unknown): void => {
       this.#running--
-      this.#result(low, high, value, this.#ran(numbered, began), this.#exchange.looksSoon)
+      this.#result(low, high, place, value, this.#ran(numbered, began), this.#exchange.looksSoon)
       this.#goOn()
     }
     const rejected = (error: unknown): void => {
       this.#running--
-      this.#thrown(low, high, error, this.#ran(numbered, began), this.#exchange.looksSoon)
+      this.#thrown(low, high, place, error, this.#ran(numbered, began), this.#exchange.looksSoon)
       this.#goOn()
     }
     // Not `result.then(...)`: a thenable of the user's may call back twice.
@@ -173,13 +214,8 @@ export class Server implements CallTaker {
   /** Begins what waits, after something has finished. */
   #goOn(): void {
     while (this.#waiting.length > 0 && this.#running < this.#concurrency) {
-      const { low, high, number, args, cancelled } = this.#waiting.shift()!
-      if (cancelled) {
-        this.begun = (this.begun + 1) >>> 0
-        this.#refuse(low, high, 'ERR_PLUMP_CALL_TIMEOUT', 'Nobody waited for it any more.')
-      } else {
-        this.#begin(low, high, number, args, -1)
-      }
+      const { low, high, place, number, leftMs, args } = this.#waiting.shift()!
+      this.#begin(low, high, place, number, leftMs, args, -1)
     }
     this.#finishIfDone()
   }
@@ -199,8 +235,16 @@ export class Server implements CallTaker {
     return number >= 0 && (this.#commands[number]?.averageUs ?? SHORT_US) < SHORT_US
   }
 
-  #result(low: number, high: number, value: unknown, runUs: number, hold: boolean): void {
+  #result(
+    low: number,
+    high: number,
+    place: number,
+    value: unknown,
+    runUs: number,
+    hold: boolean,
+  ): void {
     const exchange = this.#exchange
+    this.#contexts.ended(place)
     let out: Outgoing
     try {
       if (isIterator(value))
@@ -210,14 +254,22 @@ export class Server implements CallTaker {
         )
       out = exchange.encode(this.codec, value, 'result')
     } catch (error) {
-      this.#thrown(low, high, error, runUs, hold)
+      this.#thrown(low, high, place, error, runUs, hold)
       return
     }
-    exchange.answer(low, high, ANSWERED.result, runUs, out, hold)
+    exchange.answer(low, high, place, ANSWERED.result, runUs, out, hold)
   }
 
-  #thrown(low: number, high: number, error: unknown, runUs: number, hold: boolean): void {
+  #thrown(
+    low: number,
+    high: number,
+    place: number,
+    error: unknown,
+    runUs: number,
+    hold: boolean,
+  ): void {
     const exchange = this.#exchange
+    this.#contexts.ended(place)
     const out = exchange.outgoing()
     try {
       encodeThrown(error, out, this.codec, this.#limits)
@@ -225,14 +277,14 @@ export class Server implements CallTaker {
       out.position = out.start
       encodeThrown(why, out, this.codec, this.#limits)
     }
-    exchange.answer(low, high, ANSWERED.thrown, runUs, out, hold)
+    exchange.answer(low, high, place, ANSWERED.thrown, runUs, out, hold)
   }
 
-  #refuse(low: number, high: number, code: PlumpErrorCode, detail: string): void {
+  #refuse(low: number, high: number, place: number, code: PlumpErrorCode, detail: string): void {
     const out = this.#exchange.outgoing()
     out.reserve(detail.length)
     out.position += out.bytes.write(detail, out.position, 'latin1')
-    this.#exchange.answer(low, high, ANSWERED.refused, codes[code].number, out, false)
+    this.#exchange.answer(low, high, place, ANSWERED.refused, codes[code].number, out, false)
   }
 
   #finishIfDone(): void {

@@ -14,6 +14,7 @@ import { registry } from '../registry.js'
 import { once, takeLink } from '../shared.js'
 import { version } from '../generated/version.js'
 import type { Welcome } from '../welcome.js'
+import { contexts } from './context.js'
 import { installLastWords, type WorkerState } from './last-words.js'
 import { Server } from './serve.js'
 
@@ -83,7 +84,9 @@ export class WorkerSide {
    */
   serve(): void {
     const { opened, welcome } = this.#linked()
+    opened.binding.attachStates(contexts.states)
     const server = new Server(opened, registry, {
+      contexts,
       codec: this.#agreeOnCodec(welcome),
       limits: limitsOf(welcome),
       concurrency: welcome.concurrency,

@@ -1,107 +1,210 @@
-//! Whether a call has begun, decided once by one atomic step on one word: the host cancels what waits, the worker begins it,
-//! and whoever comes second sees so.
+//! Whether a call has begun, decided once by one atomic step on one word: in the worker, between JavaScript, which is about to
+//! call the handler, and the I/O thread, which speaks for the host.
 //!
 //! | state | comes from | by |
 //! |---|---|---|
-//! | queued | anything | the host, before the call is sent |
-//! | running | queued | the worker, before the handler is called |
-//! | cancelled | queued | the host (over pipes the worker's I/O thread, on its behalf): the handler is never called |
-//! | aborted | running | the same: the handler is told, if it looks |
+//! | queued | free | the worker's core, when the call has come |
+//! | to be told | free | the same: the host wants to hear when it begins |
+//! | running | queued, to be told | JavaScript, before the handler is called |
+//! | cancelled | queued, to be told | the I/O thread: the handler is never called |
+//! | aborted | running | the I/O thread: the handler is told, if it looks |
+//! | free | any but queued | JavaScript has answered the call or passed it over |
 //!
-//! A word carries the epoch of its call's id, so that nobody takes one call for the next in the same place. Beside the word
-//! stands when the handler was begun. Both may lie in memory that the other process writes: what is no state of the call that
-//! is asked for counts as begun, since such a call must not be run a second time.
+//! The words are memory of this process that JavaScript made: beginning a call is one atomic operation there and no native
+//! call. A place is used again only when JavaScript has let go of it, so nobody takes one call for the next.
 
+use std::collections::VecDeque;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-const STATE_BITS: u32 = 3;
-const QUEUED: u32 = 1;
-const RUNNING: u32 = 2;
-const CANCELLED: u32 = 3;
-const ABORTED: u32 = 4;
+/// Nobody uses the place.
+pub const FREE: u32 = 0;
+/// The call has not begun.
+pub const QUEUED: u32 = 1;
+/// The call has not begun, and the host is to be told when it does.
+pub const TO_BE_TOLD: u32 = 2;
+/// Its handler was called.
+pub const RUNNING: u32 = 3;
+/// Its handler will never be called.
+pub const CANCELLED: u32 = 4;
+/// Its handler was called, and nobody waits for it any more.
+pub const ABORTED: u32 = 5;
 
-/// The words of one call that is with a worker.
-#[derive(Debug, Default)]
-#[repr(C)]
-pub struct CallState {
-    word: AtomicU32,
-    /// Microseconds of the monotonic clock, the low half.
-    begun_us: AtomicU32,
-}
+/// The place of a call that has none.
+pub const NO_PLACE: u32 = 0xffff;
+
+/// How many places a table has at most: their numbers travel in 16 bits.
+pub const MAX_PLACES: usize = NO_PLACE as usize;
 
 /// What has become of a call that was to be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cancelled {
     /// It had not begun, and never will.
     BeforeItBegan,
-    /// It has begun and is told.
-    WhileItRuns,
+    /// It has begun, and is told: its place.
+    WhileItRuns(u32),
+    /// It is not here: it was answered.
+    NotHere,
 }
 
-fn word(epoch: u32, state: u32) -> u32 {
-    epoch << STATE_BITS | state
+/// The words, in memory that JavaScript made and keeps.
+#[derive(Debug)]
+struct Words {
+    start: NonNull<AtomicU32>,
+    count: usize,
 }
 
-impl CallState {
-    /// The call of that epoch is about to be sent.
-    pub fn queue(&self, epoch: u32) {
-        self.word.store(word(epoch, QUEUED), Ordering::Release);
+// SAFETY: the words are only ever used as atomics; whoever made this keeps the memory for as long (see `CallTable::new`).
+unsafe impl Send for Words {}
+
+impl Words {
+    fn get(&self, place: u32) -> Option<&AtomicU32> {
+        let place = place as usize;
+        if place >= self.count {
+            return None;
+        }
+        // SAFETY: inside of the memory.
+        let word = unsafe { self.start.add(place) };
+        // SAFETY: the memory lives as long as `self`, and everybody uses it as atomics.
+        Some(unsafe { word.as_ref() })
+    }
+}
+
+/// The calls that this worker has and has not answered.
+#[derive(Debug)]
+pub struct CallTable {
+    words: Words,
+    calls: Vec<u64>,
+    places: StatePlaces,
+    /// Calls that were taken back before they had come: their payloads take another way. The latest few, since one that
+    /// was answered before cannot be told from them.
+    early: VecDeque<u64>,
+    /// Nothing more is to begin.
+    closed: bool,
+}
+
+/// How many calls that were taken back before they had come are remembered.
+const MAX_EARLY: usize = 1024;
+
+impl CallTable {
+    /// A table whose states are `words`, at most [`MAX_PLACES`] of them.
+    ///
+    /// # Safety
+    /// The words must stay where they are for as long as the table lives, and be used by others as atomics only.
+    #[must_use]
+    pub unsafe fn new(words: NonNull<u32>, count: usize) -> Self {
+        let count = count.min(MAX_PLACES);
+        Self {
+            words: Words {
+                start: words.cast(),
+                count,
+            },
+            calls: vec![0; count],
+            places: StatePlaces::new(count),
+            early: VecDeque::new(),
+            closed: false,
+        }
     }
 
-    /// In the worker: its handler is about to be called, at `now_us`. `false`: it was cancelled, do not.
-    pub fn begin(&self, epoch: u32, now_us: u32) -> bool {
-        // Before the state says so: whoever reads the state may read the time.
-        self.begun_us.store(now_us, Ordering::Relaxed);
-        self.word
-            .compare_exchange(
-                word(epoch, QUEUED),
-                word(epoch, RUNNING),
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
+    /// Whether a call that is about to come was taken back already.
+    pub fn is_unwanted(&mut self, call: u64) -> bool {
+        if self.early.is_empty() {
+            return self.closed;
+        }
+        let before = self.early.len();
+        self.early.retain(|early| *early != call);
+        self.closed || self.early.len() < before
+    }
+
+    fn remember(&mut self, call: u64) {
+        if self.early.len() == MAX_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back(call);
+    }
+
+    /// A call has come; its place, or [`NO_PLACE`] when the table is full: then it can't be taken back.
+    pub fn receive(&mut self, call: u64, tells: bool) -> u32 {
+        let Some(place) = self.places.take() else {
+            return NO_PLACE;
+        };
+        self.calls[place as usize] = call;
+        if let Some(word) = self.words.get(place) {
+            word.store(if tells { TO_BE_TOLD } else { QUEUED }, Ordering::Release);
+        }
+        place
+    }
+
+    /// JavaScript has answered the call of that place, or passed it over.
+    pub fn let_go(&mut self, place: u32) {
+        if let Some(word) = self.words.get(place) {
+            word.store(FREE, Ordering::Release);
+            self.calls[place as usize] = 0;
+            self.places.give_back(place);
+        }
+    }
+
+    /// JavaScript is about to call the handler of a call that the host wants to be told of; the call, unless it was
+    /// cancelled.
+    #[must_use]
+    pub fn begin(&self, place: u32) -> Option<u64> {
+        let word = self.words.get(place)?;
+        word.compare_exchange(TO_BE_TOLD, RUNNING, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
+            .then(|| self.calls[place as usize])
     }
 
-    /// Nobody waits for it any more.
-    pub fn cancel(&self, epoch: u32) -> Cancelled {
-        let queued = self.word.compare_exchange(
-            word(epoch, QUEUED),
-            word(epoch, CANCELLED),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        if queued.is_ok() || queued == Err(word(epoch, CANCELLED)) {
+    fn place_of(&self, call: u64) -> Option<u32> {
+        self.places
+            .in_order()
+            .find(|place| self.calls[*place as usize] == call)
+    }
+
+    /// Keeps a call from beginning; `false` when it has begun or is not here.
+    pub fn forbid(&mut self, call: u64) -> bool {
+        let Some(place) = self.place_of(call) else {
+            self.remember(call);
+            return false;
+        };
+        self.words.get(place).is_some_and(forbid)
+    }
+
+    /// Nobody waits for a call any more.
+    pub fn cancel(&mut self, call: u64) -> Cancelled {
+        let Some(place) = self.place_of(call) else {
+            self.remember(call);
+            return Cancelled::NotHere;
+        };
+        let Some(word) = self.words.get(place) else {
+            return Cancelled::NotHere;
+        };
+        if forbid(word) {
             return Cancelled::BeforeItBegan;
         }
-        // Only what runs: a word that is anything else is not this call's, or the worker's own invention.
-        let _ = self.word.compare_exchange(
-            word(epoch, RUNNING),
-            word(epoch, ABORTED),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        Cancelled::WhileItRuns
+        let running = word.compare_exchange(RUNNING, ABORTED, Ordering::AcqRel, Ordering::Acquire);
+        if running.is_ok() {
+            Cancelled::WhileItRuns(place)
+        } else {
+            Cancelled::NotHere
+        }
     }
 
-    /// In the worker: whether the handler that runs should stop.
-    #[must_use]
-    pub fn is_aborted(&self, epoch: u32) -> bool {
-        self.word.load(Ordering::Acquire) == word(epoch, ABORTED)
+    /// Keeps every call that has not begun from beginning; which those are, in the order in which they came.
+    pub fn recall(&mut self) -> Vec<u64> {
+        self.closed = true;
+        self.places
+            .in_order()
+            .filter(|place| self.words.get(*place).is_some_and(forbid))
+            .map(|place| self.calls[place as usize])
+            .collect()
     }
+}
 
-    /// Whether the handler may have been called.
-    #[must_use]
-    pub fn has_begun(&self, epoch: u32) -> bool {
-        let now = self.word.load(Ordering::Acquire);
-        now != word(epoch, QUEUED) && now != word(epoch, CANCELLED)
-    }
-
-    /// When it was begun, if it has, microseconds of the monotonic clock, the low half. The worker's word: check it.
-    #[must_use]
-    pub fn begun_us(&self, epoch: u32) -> Option<u32> {
-        self.has_begun(epoch)
-            .then(|| self.begun_us.load(Ordering::Relaxed))
-    }
+fn forbid(word: &AtomicU32) -> bool {
+    [QUEUED, TO_BE_TOLD].into_iter().any(|state| {
+        word.compare_exchange(state, CANCELLED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    })
 }
 
 /// Which places of a table of states are in use, so that calls that are sent one after the other stand one after the other:
@@ -152,6 +255,15 @@ impl StatePlaces {
         }
     }
 
+    /// The places in use, in the order in which they were taken (each round of the table is shorter than the table).
+    pub fn in_order(&self) -> impl Iterator<Item = u32> + '_ {
+        let count = self.used.len();
+        (0..count)
+            .map(move |step| (self.next + step) % count)
+            .filter(|place| self.used[*place])
+            .filter_map(|place| u32::try_from(place).ok())
+    }
+
     /// Gives a place back.
     pub fn give_back(&mut self, place: u32) {
         if let Some(used) = self.used.get_mut(place as usize)
@@ -165,97 +277,112 @@ impl StatePlaces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::{Arc, Barrier};
+    use std::sync::Barrier;
+
+    fn words(count: usize) -> (Vec<AtomicU32>, NonNull<u32>) {
+        let words: Vec<AtomicU32> = (0..count).map(|_| AtomicU32::new(FREE)).collect();
+        let start = NonNull::from(&words[0]).cast();
+        (words, start)
+    }
+
+    /// What JavaScript does before it calls a handler.
+    fn begin(words: &[AtomicU32], place: u32) -> bool {
+        words[place as usize]
+            .compare_exchange(QUEUED, RUNNING, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
 
     #[test]
     fn a_call_that_was_cancelled_in_time_never_begins() {
-        let state = CallState::default();
-        state.queue(7);
-        assert!(!state.has_begun(7));
-        assert_eq!(state.cancel(7), Cancelled::BeforeItBegan);
-        assert_eq!(state.cancel(7), Cancelled::BeforeItBegan, "twice is once");
-        assert!(!state.begin(7, 1));
-        assert!(!state.has_begun(7));
+        let (words, start) = words(4);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        let place = table.receive(7, false);
+        assert_eq!(table.cancel(7), Cancelled::BeforeItBegan);
+        assert_eq!(table.cancel(7), Cancelled::NotHere, "twice is once");
+        assert!(!begin(&words, place));
+        table.let_go(place);
+        assert_eq!(table.cancel(7), Cancelled::NotHere);
     }
 
     #[test]
-    fn a_call_that_runs_is_told() {
-        let state = CallState::default();
-        state.queue(7);
-        assert!(state.begin(7, 123));
-        assert!(!state.is_aborted(7));
-        assert_eq!(state.begun_us(7), Some(123));
-        assert_eq!(state.cancel(7), Cancelled::WhileItRuns);
-        assert!(state.is_aborted(7));
-        assert!(state.has_begun(7));
+    fn a_call_that_runs_is_told_and_not_taken_back() {
+        let (words, start) = words(4);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        let place = table.receive(7, false);
+        assert!(begin(&words, place));
+        assert!(!table.forbid(7));
+        assert_eq!(table.recall(), Vec::<u64>::new());
+        assert_eq!(table.cancel(7), Cancelled::WhileItRuns(place));
+        assert_eq!(words[place as usize].load(Ordering::Relaxed), ABORTED);
     }
 
     #[test]
-    fn a_late_cancellation_does_not_hit_the_next_call_in_the_same_place() {
-        let state = CallState::default();
-        state.queue(7);
-        assert!(state.begin(7, 1));
-        state.queue(8);
-        assert_eq!(state.cancel(7), Cancelled::WhileItRuns);
-        assert!(!state.has_begun(8));
-        assert!(state.begin(8, 2));
-        assert!(!state.is_aborted(8));
+    fn a_call_of_which_the_host_wants_to_hear_begins_through_the_core() {
+        let (words, start) = words(4);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        let place = table.receive(7, true);
+        assert!(!begin(&words, place));
+        assert_eq!(table.begin(place), Some(7));
+        assert_eq!(table.begin(place), None);
+        let place = table.receive(8, true);
+        assert!(table.forbid(8));
+        assert_eq!(table.begin(place), None);
     }
 
     #[test]
-    fn words_that_are_no_state_count_as_begun() {
-        let state = CallState::default();
-        assert!(state.has_begun(7), "as memory begins");
-        for any in [u32::MAX, word(7, 0), word(7, 7), word(8, QUEUED)] {
-            state.word.store(any, Ordering::Relaxed);
-            assert!(state.has_begun(7), "{any:#x}");
-            assert_eq!(state.cancel(7), Cancelled::WhileItRuns);
-            assert_eq!(state.word.load(Ordering::Relaxed), any, "left alone");
+    fn what_has_not_begun_comes_back_in_its_order_also_when_the_table_has_gone_round() {
+        let (words, start) = words(4);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        for call in [1, 2, 3] {
+            let place = table.receive(call, false);
+            assert!(begin(&words, place));
+            table.let_go(place);
         }
+        let places: Vec<u32> = (11..=14).map(|call| table.receive(call, false)).collect();
+        assert_eq!(table.receive(15, false), NO_PLACE, "full");
+        assert!(begin(&words, places[0]));
+        assert_eq!(table.recall(), [12, 13, 14]);
     }
 
     #[test]
-    fn of_two_who_race_one_wins() {
-        const ROUNDS: u32 = 20_000;
-        let state = Arc::new(CallState::default());
-        let start = Arc::new(Barrier::new(2));
-        let worker = {
-            let (state, start) = (Arc::clone(&state), Arc::clone(&start));
-            std::thread::spawn(move || {
-                (1..ROUNDS)
-                    .map(|epoch| {
-                        start.wait();
-                        let begun = state.begin(epoch, epoch);
-                        start.wait();
-                        begun
-                    })
-                    .collect::<Vec<_>>()
-            })
-        };
-        let mut cancelled = Vec::new();
-        for epoch in 1..ROUNDS {
-            state.queue(epoch);
-            start.wait();
-            cancelled.push(state.cancel(epoch) == Cancelled::BeforeItBegan);
-            start.wait();
+    fn a_call_that_was_taken_back_before_it_came_is_known_when_it_comes() {
+        let (_words, start) = words(4);
+        // SAFETY: the words outlive the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        assert_eq!(table.cancel(7), Cancelled::NotHere);
+        assert!(!table.is_unwanted(8));
+        assert!(table.is_unwanted(7));
+        assert!(!table.is_unwanted(7), "once");
+        for call in 0..10_000 {
+            assert!(!table.forbid(call));
         }
-        for (begun, cancelled) in worker.join().unwrap().into_iter().zip(cancelled) {
-            assert_ne!(begun, cancelled);
-        }
+        assert!(table.early.len() <= MAX_EARLY);
     }
 
     #[test]
-    fn places_are_given_in_a_row_and_never_twice() {
-        let mut places = StatePlaces::new(4);
-        let taken: Vec<_> = (0..5).map(|_| places.take()).collect();
-        assert_eq!(taken, [Some(0), Some(1), Some(2), Some(3), None]);
-        places.give_back(2);
-        places.give_back(2);
-        assert_eq!(places.take(), Some(2));
-        assert_eq!(places.take(), None);
-        places.give_back(0);
-        places.give_back(3);
-        assert_eq!(places.take(), Some(3), "on from where it was");
-        assert_eq!(places.take(), Some(0));
+    fn of_begin_and_cancel_at_the_same_time_one_wins() {
+        let (words, start) = words(2);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 2) };
+        for call in 1..2_000 {
+            let place = table.receive(call, false);
+            let barrier = Barrier::new(2);
+            let (began, cancelled) = std::thread::scope(|scope| {
+                let began = scope.spawn(|| {
+                    barrier.wait();
+                    begin(&words, place)
+                });
+                barrier.wait();
+                let cancelled = table.cancel(call);
+                (began.join().unwrap(), cancelled)
+            });
+            assert_eq!(began, cancelled == Cancelled::WhileItRuns(place));
+            assert_eq!(!began, cancelled == Cancelled::BeforeItBegan);
+            table.let_go(place);
+        }
     }
 }

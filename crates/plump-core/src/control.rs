@@ -45,7 +45,7 @@ pub enum Control {
     LastWords(Vec<u8>),
     /// Worker to host: everything was answered, the worker ends as it was asked to.
     Goodbye,
-    /// Host to worker: nobody waits for this call any more.
+    /// Host to worker: nobody waits for this call any more. If it has not begun it must not, and is refused.
     Cancel(u64),
     /// Host to worker: finish what has begun, then end.
     Shutdown,
@@ -55,6 +55,14 @@ pub enum Control {
     Pong(u32),
     /// Worker to host: send no more calls, and `Shutdown` when those sent are answered.
     Leaving,
+    /// Host to worker: this call's time to begin is over. If it has not begun it must not, and is refused.
+    Expire(u64),
+    /// Worker to host: this call, of which the host wanted to hear it, has begun.
+    Began(u64),
+    /// Host to worker: nothing more must begin; answer with `Recalled`.
+    Recall,
+    /// Worker to host: these calls had not begun and never will, in the order in which they came.
+    Recalled(Vec<u64>),
 }
 
 impl Control {

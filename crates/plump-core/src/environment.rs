@@ -15,6 +15,7 @@ pub use waiting::{Drained, WaitOutcome, Watching};
 
 use crate::bus::Queue;
 use crate::channel::spin::SpinWindow;
+use crate::control::Control;
 use crate::host::{Pool, Worker};
 use crate::inbox::{Inbox, LargeBodies};
 use crate::link::Uplink;
@@ -134,8 +135,8 @@ pub(crate) struct State {
     pub unflushed: bool,
     /// A channel had more than one turn takes, and nobody has been told to ring for the rest.
     left_over: bool,
-    /// Pings of the host that are to be answered.
-    pub pongs: Vec<u32>,
+    /// What the host is to be told when its control pipe is back in its place.
+    pub said_later: Vec<Control>,
     pub ending: bool,
 }
 
@@ -236,7 +237,7 @@ impl Environment {
                 io_wakes_at: None,
                 unflushed: false,
                 left_over: false,
-                pongs: Vec::new(),
+                said_later: Vec::new(),
                 ending: false,
             }),
             reactor,

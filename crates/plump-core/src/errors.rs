@@ -14,6 +14,8 @@ pub enum ErrorClass {
     Serialization,
     /// `PlumpTimeoutError`: a limit of time was reached.
     Timeout,
+    /// `PlumpAbortError`: the caller gave the call up.
+    Abort,
 }
 
 impl ErrorClass {
@@ -26,6 +28,7 @@ impl ErrorClass {
             Self::Worker => "PlumpWorkerError",
             Self::Serialization => "PlumpSerializationError",
             Self::Timeout => "PlumpTimeoutError",
+            Self::Abort => "PlumpAbortError",
         }
     }
 }
@@ -177,6 +180,24 @@ error_kinds! {
     NoContext = 35, "ERR_PLUMP_NO_CONTEXT", Plump,
         "A command that is a method was called before the worker had an instance to run it on.",
         "Call `setContext(instance)` in the worker module.";
+    BlockGone = 36, "ERR_PLUMP_BLOCK_GONE", Plump,
+        "A block of `allocate()` was used after it had been passed on or released.",
+        "Allocate a new block for each call; views of its bytes that were kept from before must not be used any more.";
+    Cancelled = 37, "ERR_PLUMP_CANCELLED", Abort,
+        "The caller's `signal` was aborted before the call had settled.",
+        "The `cause` is the signal's reason; a handler that had begun may have run in part.";
+    QueueTimeout = 38, "ERR_PLUMP_QUEUE_TIMEOUT", Timeout,
+        "The call did not begin within its `queueMs`; it was not run.",
+        "Use more workers, make fewer calls at once, or raise `queueMs`.";
+    RunTimeout = 39, "ERR_PLUMP_RUN_TIMEOUT", Timeout,
+        "The handler did not finish within its `runMs`.",
+        "Raise `runMs`, or let the handler look at `context.aborted`; it may have run in part.";
+    WorkerEnded = 40, "ERR_PLUMP_WORKER_ENDED", Worker,
+        "The worker was ended because another call on it did not stop; this call had begun there.",
+        "The message names that call; this one may have run in part, so repeat it only where that does no harm.";
+    NoCall = 41, "ERR_PLUMP_NO_CALL", Plump,
+        "`context` was used outside of a handler.",
+        "Read what is needed from `context` before the first `await` of a handler that is no `async` function, and never outside of handlers.";
 }
 
 impl ErrorKind {

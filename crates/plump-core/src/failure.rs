@@ -31,6 +31,9 @@ pub struct Failure {
     /// Milliseconds given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u32>,
+    /// The call because of which it happened, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caused_by: Option<String>,
     /// The cause, in the built-in form.
     #[serde(skip)]
     pub cause: Vec<u8>,
@@ -49,6 +52,7 @@ impl Failure {
             stderr: None,
             command: None,
             timeout_ms: None,
+            caused_by: None,
             cause: Vec::new(),
         }
     }

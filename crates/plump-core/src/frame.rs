@@ -4,6 +4,9 @@
 use crate::block::BlockRange;
 use std::fmt;
 
+/// In the first word of a `Call` frame, beside the command's number: the host wants to hear when the call begins.
+pub const TELLS: u32 = 1 << 31;
+
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 24;
 
@@ -21,7 +24,7 @@ pub const FLAG_BLOCK: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FrameKind {
-    /// Host to worker: run a command. `a` = command number, `b` = milliseconds left of its deadline, 0 for none.
+    /// Host to worker: run a command. `a` = command number, with `TELLS` or without, `b` = milliseconds left of its deadline, 0 for none.
     Call = 1,
     /// Worker to host: what a handler returned. `a` = time it ran, microseconds.
     Result = 2,

@@ -1,6 +1,7 @@
 //! The host's side: pools, their workers, and the calls on their way there and back.
 
 mod answering;
+mod cancelling;
 mod control;
 mod ending;
 mod liveness;
@@ -18,7 +19,7 @@ use crate::environment::{Environment, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::limits::MAX_COMMANDS;
-use crate::router::CallId;
+use crate::router::{CallId, CallLimits};
 
 /// Bytes read from one worker before the next gets its turn.
 const READ_BUDGET_BYTES: usize = 1024 * 1024;
@@ -39,6 +40,8 @@ pub struct CallRequest {
     pub timeout_ms: u32,
     /// The calling thread will block for it.
     pub blocking: bool,
+    /// Its other limits of time.
+    pub limits: CallLimits,
 }
 
 /// What a process that the user starts needs to become a worker.
@@ -109,6 +112,13 @@ impl Environment {
             state.flush_sent();
             state.wakes_for_answer()
         })
+    }
+
+    /// Gives a call up: it is not run if it has not begun, and told so if it has. `false`: its outcome was decided before,
+    /// and is handed out.
+    #[must_use]
+    pub fn cancel(&self, call: CallId) -> bool {
+        self.shared().with(|state| state.cancel_call(call))
     }
 
     /// Begins the end of a pool.

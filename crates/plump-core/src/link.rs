@@ -2,6 +2,7 @@
 
 use crate::block::{Arena, BlockReceiver, BlockSender, Blocks};
 use crate::bus::{Event, Mailbox};
+use crate::call_states::{CallTable, Cancelled, NO_PLACE};
 use crate::channel::pipe::PipeChannel;
 use crate::channel::ring::{DEFAULT_CAPACITY, RingChannel, RingPair};
 use crate::channel::ring_in_reactor::RingInReactor;
@@ -11,7 +12,7 @@ use crate::debug;
 use crate::environment::{Environment, Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::frame::{FrameKind, Header};
+use crate::frame::{FrameKind, Header, TELLS};
 use crate::inbox::EntryKind;
 use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
 use crate::platform::{self, Bell, InheritedEnd, Reactor};
@@ -208,8 +209,12 @@ pub(crate) struct Uplink {
     welcome: Option<Control>,
     /// What the host takes at most.
     pub max_payload_bytes: usize,
+    /// The calls that came, once JavaScript has given their states a place.
+    table: Option<CallTable>,
     /// Calls begun, as JavaScript says; answered; and told to the host as begun.
     begun: u64,
+    /// Calls refused of which JavaScript was never told: it doesn't count them.
+    unheard: u64,
     answered: u64,
     told: u64,
 }
@@ -217,12 +222,23 @@ pub(crate) struct Uplink {
 /// Where answers are given while nobody else uses the link.
 pub struct Answering<'a> {
     port: &'a mut Port,
+    table: Option<&'a mut CallTable>,
     answered: &'a mut u64,
 }
 
 impl Answering<'_> {
-    /// Answers a call, whose handler ran for `run_us` microseconds.
-    pub fn answer(&mut self, call: u64, kind: AnswerKind, run_us: u32, parts: &[&[u8]]) {
+    /// Answers a call, whose handler ran for `run_us` microseconds; `place` is the one that it came with.
+    pub fn answer(
+        &mut self,
+        call: u64,
+        place: u32,
+        kind: AnswerKind,
+        run_us: u32,
+        parts: &[&[u8]],
+    ) {
+        if let Some(table) = &mut self.table {
+            table.let_go(place);
+        }
         *self.answered += 1;
         let header = match kind {
             AnswerKind::Result => Header::new(FrameKind::Result, call, run_us, 0),
@@ -391,9 +407,45 @@ impl Environment {
         });
     }
 
-    /// Answers a call.
+    /// Answers a call that came without a place.
     pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, parts: &[&[u8]]) {
-        self.answer_all(|answers| answers.answer(call, kind, run_us, parts));
+        self.answer_all(|answers| answers.answer(call, NO_PLACE, kind, run_us, parts));
+    }
+
+    /// Where the states of calls are from now on, before the first call has come.
+    pub fn attach_call_table(&self, table: CallTable) {
+        self.shared().with(|state| {
+            if let Some(uplink) = &mut state.uplink {
+                uplink.table = Some(table);
+            }
+        });
+    }
+
+    /// The call of that place is about to be run, which the host wants to hear; `false`: it was taken back, and is not to
+    /// be.
+    #[must_use]
+    pub fn begin(&self, place: u32) -> bool {
+        self.shared().with(|state| {
+            let table = state
+                .uplink
+                .as_ref()
+                .and_then(|uplink| uplink.table.as_ref());
+            let Some(call) = table.and_then(|table| table.begin(place)) else {
+                return false;
+            };
+            state.send_up(&Control::Began(call));
+            true
+        })
+    }
+
+    /// The call of that place, which was taken back, was passed over.
+    pub fn pass_over(&self, place: u32) {
+        self.shared().with(|state| {
+            let uplink = state.uplink.as_mut();
+            if let Some(table) = uplink.and_then(|uplink| uplink.table.as_mut()) {
+                table.let_go(place);
+            }
+        });
     }
 
     /// Answers calls, which leave together.
@@ -405,6 +457,7 @@ impl Environment {
             let Some(port) = &mut uplink.data else { return };
             answer(&mut Answering {
                 port,
+                table: uplink.table.as_mut(),
                 answered: &mut uplink.answered,
             });
             let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
@@ -521,22 +574,27 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
     if let Some(blocks) = blocks {
         data.set_blocks(blocks);
     }
-    Ok(Uplink {
-        control: Some(Box::new(Port::new(
-            Box::new(control),
-            Order::Strict,
-            usize::MAX,
-        ))),
-        data: Some(Box::new(data)),
-        js_bell: None,
-        mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
-        events_sent: 0,
-        welcome: None,
-        max_payload_bytes: usize::MAX,
-        begun: 0,
-        answered: 0,
-        told: 0,
-    })
+    Ok(Uplink::new(control, data))
+}
+
+impl Uplink {
+    fn new(control: PipeChannel, data: Port) -> Self {
+        let control = Port::new(Box::new(control), Order::Strict, usize::MAX);
+        Self {
+            control: Some(Box::new(control)),
+            data: Some(Box::new(data)),
+            js_bell: None,
+            mailbox: Arc::new(Mailbox::new(MAILBOX_EVENTS)),
+            events_sent: 0,
+            welcome: None,
+            max_payload_bytes: usize::MAX,
+            table: None,
+            begun: 0,
+            unheard: 0,
+            answered: 0,
+            told: 0,
+        }
+    }
 }
 
 impl State {
@@ -617,16 +675,65 @@ impl State {
                     shared.changed.notify_all();
                 }
             }
-            Control::Cancel(call) => {
-                let (low, high) = halves(call);
-                self.inbox.push(EntryKind::Cancel, low, [0, high, 0], &[]);
+            Control::Cancel(call) => self.on_cancel(call),
+            Control::Expire(call) => {
+                self.pump_uplink_data();
+                if self.call_table().is_some_and(|table| table.forbid(call)) {
+                    self.refuse(call, ErrorKind::QueueTimeout);
+                }
+            }
+            // Inside `receive` the port is taken out: the answer waits until it is back.
+            Control::Recall => {
+                self.pump_uplink_data();
+                let calls = self.call_table().map(CallTable::recall).unwrap_or_default();
+                self.said_later.push(Control::Recalled(calls));
             }
             Control::Shutdown => self.inbox.push(EntryKind::Shutdown, 0, [0; 3], &[]),
-            // Inside `receive` the port is taken out: the answer waits until it is back.
-            Control::Ping(number) => self.pongs.push(number),
+            Control::Ping(number) => self.said_later.push(Control::Pong(number)),
             _ => return Err(breach()),
         }
         Ok(())
+    }
+
+    fn call_table(&mut self) -> Option<&mut CallTable> {
+        self.uplink.as_mut()?.table.as_mut()
+    }
+
+    /// Nobody waits for a call any more.
+    fn on_cancel(&mut self, call: u64) {
+        // What has come and lies in the channel is looked at first: it could not be found otherwise.
+        self.pump_uplink_data();
+        let cancelled = self
+            .call_table()
+            .map_or(Cancelled::NotHere, |table| table.cancel(call));
+        match cancelled {
+            Cancelled::BeforeItBegan => self.refuse(call, ErrorKind::Cancelled),
+            Cancelled::WhileItRuns(place) => {
+                let (low, high) = halves(call);
+                self.inbox
+                    .push(EntryKind::Cancel, low, [place, high, 0], &[]);
+            }
+            Cancelled::NotHere => {}
+        }
+    }
+
+    /// Answers a call of which JavaScript was never told.
+    fn refuse_unbegun(&mut self, call: u64) {
+        if let Some(uplink) = &mut self.uplink {
+            uplink.unheard += 1;
+        }
+        self.refuse(call, ErrorKind::Cancelled);
+    }
+
+    /// Answers a call that will never be run.
+    fn refuse(&mut self, call: u64, kind: ErrorKind) {
+        if let Some(uplink) = &mut self.uplink
+            && let Some(port) = &mut uplink.data
+        {
+            uplink.answered += 1;
+            port.send(Header::new(FrameKind::Refused, call, kind as u32, 0), &[]);
+        }
+        self.flush_uplink();
     }
 
     /// Takes in what the host sends over the data channel.
@@ -635,6 +742,7 @@ impl State {
             return;
         };
         let mut frames = 0;
+        let mut unwanted = Vec::new();
         let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
             frames += 1;
             if header.kind != FrameKind::Call {
@@ -643,7 +751,18 @@ impl State {
                 ));
             }
             let (low, high) = halves(header.call);
-            let words = [header.a, high, header.b];
+            let (command, tells) = (header.a & 0xffff, header.a & TELLS != 0);
+            if self
+                .call_table()
+                .is_some_and(|table| table.is_unwanted(header.call))
+            {
+                unwanted.push(header.call);
+                return Ok(());
+            }
+            let place = self
+                .call_table()
+                .map_or(NO_PLACE, |table| table.receive(header.call, tells));
+            let words = [command | place << 16, high, header.b];
             self.inbox
                 .push_payload(EntryKind::Call, low, words, payload);
             Ok(())
@@ -657,6 +776,9 @@ impl State {
         if let Err(error) = received {
             debug!("the data channel to the host has ended: {error}");
             host_is_gone();
+        }
+        for call in unwanted {
+            self.refuse_unbegun(call);
         }
     }
 
@@ -690,8 +812,8 @@ impl State {
 
     /// Moves events from the mailbox into the control pipe to the host, and answers what it asked.
     pub(crate) fn carry_uplink_events(&mut self) {
-        for number in std::mem::take(&mut self.pongs) {
-            self.send_up(&Control::Pong(number));
+        for message in std::mem::take(&mut self.said_later) {
+            self.send_up(&message);
         }
         let Some(uplink) = self.uplink.as_deref_mut() else {
             return;
@@ -715,10 +837,11 @@ impl State {
         let Some(uplink) = &mut self.uplink else {
             return;
         };
-        if uplink.begun > uplink.answered && uplink.begun > uplink.told {
-            uplink.told = uplink.begun;
+        let begun = uplink.begun + uplink.unheard;
+        if begun > uplink.answered && begun > uplink.told {
+            uplink.told = begun;
             if let Some(port) = &mut uplink.data {
-                port.send(Header::new(FrameKind::Started, uplink.begun, 0, 0), &[]);
+                port.send(Header::new(FrameKind::Started, begun, 0, 0), &[]);
             }
             self.flush_uplink();
         }

@@ -1,6 +1,7 @@
 //! Which call goes to which worker, and when: call ids, the queue of a pool, the window of a worker. No I/O.
 
 use crate::limits::{MAX_PREFETCH, PREFETCH_US};
+use crate::sent_log::Kept;
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
@@ -14,7 +15,22 @@ pub fn slot_of(id: CallId) -> u32 {
     u32::try_from(id & 0xffff_ffff).unwrap_or_default()
 }
 
+/// Limits of a call's parts, milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallLimits {
+    /// From being made until its handler is called; 0 for never.
+    pub queue_ms: u32,
+    /// From its handler being called until it is answered; 0 for never.
+    pub run_ms: u32,
+    /// From being given up until its worker is ended; `None`: as the pool says.
+    pub grace_ms: Option<u32>,
+}
+
 /// One call from the moment it is made until its outcome is decided and no worker holds it.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, looked at one by one"
+)]
 #[derive(Debug)]
 pub struct Call {
     epoch: u32,
@@ -35,6 +51,12 @@ pub struct Call {
     pub timeout_ms: u32,
     /// When the outcome is decided at the latest.
     pub deadline: Option<Instant>,
+    /// Its other limits of time.
+    pub limits: CallLimits,
+    /// Its worker has said that it has begun.
+    pub begun: bool,
+    /// Its payload while a worker has it, so that it can be sent to another one.
+    pub kept: Option<Kept>,
     /// Its payload while it waits in the queue.
     pub payload: Vec<u8>,
     /// Bytes of it that are binary parts.
@@ -67,6 +89,9 @@ impl Calls {
                 settled: false,
                 timeout_ms: 0,
                 deadline: None,
+                limits: CallLimits::default(),
+                begun: false,
+                kept: None,
                 payload: Vec::new(),
                 shown: 0,
             });
@@ -79,6 +104,7 @@ impl Calls {
         (call.token, call.blocking) = (token, blocking);
         (call.worker, call.settled) = (None, false);
         (call.timeout_ms, call.deadline) = (0, None);
+        (call.limits, call.begun, call.kept) = (CallLimits::default(), false, None);
         u64::from(call.epoch) << 32 | u64::from(slot)
     }
 
@@ -141,6 +167,14 @@ impl Calls {
         self.in_flight
     }
 
+    /// Where the payloads are that the log of that worker keeps.
+    pub fn kept_by(&mut self, worker: u32) -> impl Iterator<Item = &mut Kept> {
+        self.slots
+            .iter_mut()
+            .filter(move |call| call.used && call.worker == Some(worker))
+            .filter_map(|call| call.kept.as_mut())
+    }
+
     /// The ids of the calls for which `wanted` holds.
     pub fn ids_where(&self, wanted: impl Fn(&Call) -> bool) -> Vec<CallId> {
         let id = |slot: usize, call: &Call| u64::from(call.epoch) << 32 | slot as u64;
@@ -175,6 +209,17 @@ impl Window {
     #[must_use]
     pub fn sent_total(&self) -> u64 {
         self.sent
+    }
+
+    /// Whether the worker has no call but those that it has reported as begun.
+    #[must_use]
+    pub fn has_nothing_ahead(&self) -> bool {
+        self.sent == self.started.max(self.answered)
+    }
+
+    /// A call was refused or came back without having run.
+    pub fn come_back(&mut self) {
+        self.answered += 1;
     }
 
     /// Calls answered since the link was made.
@@ -256,6 +301,13 @@ impl CallQueue {
     /// Adds a call with so many bytes of payload.
     pub fn push(&mut self, id: CallId, bytes: usize) {
         self.ids.push_back(id);
+        self.waiting += 1;
+        self.bytes += bytes;
+    }
+
+    /// Adds a call that was with a worker and had not begun, before all others.
+    pub fn push_again(&mut self, id: CallId, bytes: usize) {
+        self.ids.push_front(id);
         self.waiting += 1;
         self.bytes += bytes;
     }

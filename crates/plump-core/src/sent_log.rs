@@ -6,7 +6,8 @@
 use crate::port::{extend_padded, padded_length};
 
 /// Below this a buffer is not tidied up.
-const TIDY_ABOVE_BYTES: usize = 64 * 1024;
+/// It should stay in the nearest cache.
+const TIDY_ABOVE_BYTES: usize = 16 * 1024;
 
 /// Memory that an empty log keeps.
 const KEPT_BYTES: usize = 256 * 1024;
@@ -30,8 +31,12 @@ impl SentLog {
     /// Keeps a payload, `parts` together as a frame has them.
     pub fn keep(&mut self, parts: &[&[u8]]) -> Kept {
         let at = self.bytes.len();
-        self.bytes.reserve(padded_length(parts));
-        extend_padded(&mut self.bytes, parts);
+        if let [one] = parts {
+            self.bytes.extend_from_slice(one);
+        } else {
+            self.bytes.reserve(padded_length(parts));
+            extend_padded(&mut self.bytes, parts);
+        }
         let length = self.bytes.len() - at;
         self.live += length;
         self.count += 1;

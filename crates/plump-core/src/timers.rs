@@ -10,6 +10,14 @@ use std::time::Instant;
 pub enum Timer {
     /// A call's deadline, by its id.
     Call(u64),
+    /// A call must have begun, by its id.
+    Queue(u64),
+    /// A call that has begun must be finished, by its id.
+    Run(u64),
+    /// A call that was given up must have stopped, by its id.
+    Grace(u64),
+    /// A worker that is about to be ended must have said which calls it had not begun, by its serial number.
+    Recall(u64),
     /// A worker must be ready, by its serial number.
     Start(u64),
     /// Time to ping a worker that has calls in flight, by its serial number.

@@ -23,6 +23,7 @@ use plump_core::host::CallRequest;
 use plump_core::inbox::ENTRY_WORDS;
 use plump_core::link::VARIABLE;
 use plump_core::platform;
+use plump_core::router::CallLimits;
 use serde_json::json;
 
 over_every_channel!(
@@ -851,6 +852,7 @@ fn a_pool_that_does_not_exist_takes_no_calls() {
             token: 0,
             timeout_ms: 0,
             blocking: false,
+            limits: CallLimits::default(),
         };
         assert_eq!(
             host.core().submit(request, &[]).unwrap_err(),

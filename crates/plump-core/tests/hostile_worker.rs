@@ -147,6 +147,9 @@ fn breaches_over_the_control_pipe_end_the_worker_with_a_code(channel: &str) {
         "nothing announced without end",
         "a welcome",
         "a cancellation",
+        "an expiry",
+        "a recall",
+        "calls given back that nobody asked for",
         "a shutdown",
         "a ping",
         "a result over the control pipe",
@@ -412,6 +415,7 @@ fn a_worker_that_stops_reading_holds_up_nobody(channel: &str) {
     // And one that nothing limits: its link thread does not answer.
     let quick = json!({
         "env": [[ATTACK, "stops reading"], [SEED, "1"]],
+        "graceMs": 5000,
         "heartbeatMs": 50,
         "heartbeatTimeoutMs": 300,
     });
@@ -767,6 +771,9 @@ impl Raw {
                 settings: String::new(),
             }),
             "a cancellation" => message(&Control::Cancel(1 << 32)),
+            "an expiry" => message(&Control::Expire(1 << 32)),
+            "a recall" => message(&Control::Recall),
+            "calls given back that nobody asked for" => message(&Control::Recalled(vec![1 << 32])),
             "a shutdown" => message(&Control::Shutdown),
             "a ping" => message(&Control::Ping(1)),
             "a result over the control pipe" => frame(FrameKind::Result, 1 << 32, 0, b""),

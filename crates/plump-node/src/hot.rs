@@ -10,6 +10,7 @@ use plump_core::host::CallRequest;
 use plump_core::inbox::LargeBody;
 use plump_core::link::AnswerKind;
 use plump_core::platform::monotonic_ns;
+use plump_core::router::CallLimits;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -27,6 +28,7 @@ mod word {
     pub const CALL_LOW: usize = 7;
     pub const CALL_HIGH: usize = 8;
     pub const OFFSET: usize = 9;
+    pub const PLACE: usize = 10;
     pub const STATUS: usize = 16;
     pub const COUNT: usize = 17;
     pub const MORE: usize = 18;
@@ -49,8 +51,11 @@ mod call {
     pub const TOKEN: usize = 2;
     pub const OFFSET: usize = 3;
     pub const LENGTH: usize = 4;
-    pub const BLOCKING: usize = 5;
+    pub const FLAGS: usize = 5;
     pub const TIMEOUT_MS: usize = 6;
+    pub const QUEUE_MS: usize = 7;
+    pub const RUN_MS: usize = 8;
+    pub const GRACE_MS: usize = 9;
     pub const STATUS: usize = 13;
     pub const LOW: usize = 14;
     pub const HIGH: usize = 15;
@@ -65,6 +70,13 @@ mod answer {
     pub const RUN_US: usize = 3;
     pub const OFFSET: usize = 4;
     pub const LENGTH: usize = 5;
+    pub const PLACE: usize = 6;
+}
+
+/// `CALL_FLAG` in `src/native.ts`.
+mod call_flag {
+    pub const BLOCKING: u32 = 1;
+    pub const LIMITED: u32 = 2;
 }
 
 /// `STATUS` in `src/native.ts`.
@@ -85,6 +97,11 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("answer", |_, _| run(|session| send_answers(session, &[]))),
     ("answerWith", |env, arguments| {
         with_segments(env, arguments, send_answers)
+    }),
+    ("cancel", |_, _| run(cancel)),
+    ("begin", |_, _| run(begin)),
+    ("passOver", |_, _| {
+        run(|session| session.core.pass_over(session.word(word::PLACE)))
     }),
     ("tellBegun", |_, _| {
         run(|session| session.core.begun(session.word(word::BEGUN)))
@@ -250,6 +267,35 @@ impl Session {
     }
 }
 
+/// The limits that a call's record names.
+fn limits_of(record: &[u32]) -> CallLimits {
+    if record[call::FLAGS] & call_flag::LIMITED == 0 {
+        return CallLimits::default();
+    }
+    CallLimits {
+        queue_ms: record[call::QUEUE_MS],
+        run_ms: record[call::RUN_MS],
+        grace_ms: Some(record[call::GRACE_MS]).filter(|ms| *ms != WORD_MAX),
+    }
+}
+
+/// Gives up the call whose id the words have; status 0, or `STATUS_AGAIN` when its outcome was decided before.
+fn cancel(session: &mut Session) {
+    let call = call_of(session);
+    let given_up = session.core.cancel(call);
+    session.set(word::STATUS, if given_up { 0 } else { STATUS_AGAIN });
+}
+
+/// A call is about to be run of which the host wants to hear it; status 0, or `STATUS_AGAIN` when it must not be.
+fn begin(session: &mut Session) {
+    let may = session.core.begin(session.word(word::PLACE));
+    session.set(word::STATUS, if may { 0 } else { STATUS_AGAIN });
+}
+
+fn call_of(session: &Session) -> u64 {
+    u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW))
+}
+
 /// How many records JavaScript has written.
 fn records(session: &Session) -> usize {
     (session.word(word::RECORDS) as usize).min(MAX_RECORDS)
@@ -278,7 +324,8 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
                 command: record[call::COMMAND],
                 token: record[call::TOKEN],
                 timeout_ms: record[call::TIMEOUT_MS],
-                blocking: record[call::BLOCKING] == 1,
+                blocking: record[call::FLAGS] & call_flag::BLOCKING != 0,
+                limits: limits_of(record),
             };
             let main = piece(outgoing, record[call::OFFSET], record[call::LENGTH]);
             // The common case makes no list on the heap.
@@ -324,8 +371,7 @@ fn set_wait_outcome(session: &mut Session, outcome: WaitOutcome) {
 }
 
 fn wait(session: &mut Session) {
-    let (low, high) = (session.word(word::CALL_LOW), session.word(word::CALL_HIGH));
-    let call = u64::from(high) << 32 | u64::from(low);
+    let call = call_of(session);
     let (core, table, incoming) = session.outlets();
     let outcome = core.wait(call, table, incoming);
     set_wait_outcome(session, outcome);
@@ -368,11 +414,12 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
                 }
             };
             let call = u64::from(record[answer::HIGH]) << 32 | u64::from(record[answer::LOW]);
+            let place = record[answer::PLACE];
             let main = piece(outgoing, record[answer::OFFSET], record[answer::LENGTH]);
             if segments.is_empty() {
-                answers.answer(call, kind, run_us, &[main]);
+                answers.answer(call, place, kind, run_us, &[main]);
             } else {
-                answers.answer(call, kind, run_us, &with_main(main, segments));
+                answers.answer(call, place, kind, run_us, &with_main(main, segments));
             }
         }
     });

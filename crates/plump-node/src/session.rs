@@ -5,9 +5,11 @@ use crate::wake::Wake;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Uint32Array};
 use napi::{Env, Status};
 use napi_derive::napi;
+use plump_core::call_states::CallTable;
 use plump_core::environment::Environment;
 use plump_core::failure::Failure;
 use std::cell::RefCell;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// An environment's things.
@@ -20,6 +22,8 @@ pub struct Session {
     pub incoming: Uint8Array,
     /// `outgoing`.
     pub outgoing: Uint8Array,
+    /// The states of a worker's calls.
+    pub states: Option<Uint32Array>,
     /// How its event loop is woken and kept alive.
     pub wake: Arc<Wake>,
 }
@@ -76,6 +80,7 @@ pub fn open(
             words,
             incoming,
             outgoing,
+            states: None,
             wake,
         }))
     });
@@ -121,10 +126,11 @@ fn close() {
             words,
             incoming,
             outgoing,
+            states,
             wake: _,
         } = session;
         drop(core);
-        std::mem::forget((words, incoming, outgoing));
+        std::mem::forget((words, incoming, outgoing, states));
     }
 }
 
@@ -132,6 +138,25 @@ fn close() {
 #[napi]
 pub fn attach_outgoing(outgoing: Uint8Array) -> Result<()> {
     require(|session| session.outgoing = outgoing)
+}
+
+/// Where the states of this worker's calls are from now on; once, before `linkReady`. JavaScript must use them as atomics.
+#[napi]
+pub fn attach_states(mut states: Uint32Array) -> Result<()> {
+    // SAFETY: only the address is taken; nobody else uses the array during this call.
+    let words = unsafe { states.as_mut() };
+    let count = words.len();
+    let start = NonNull::from(words).cast::<u32>();
+    require(|session| {
+        if session.states.is_some() {
+            return Err(Error::new(Status::GenericFailure, "attached before"));
+        }
+        // SAFETY: the memory of a typed array does not move; the session keeps the array until after the core has ended.
+        let table = unsafe { CallTable::new(start, count) };
+        session.states = Some(states);
+        session.core.attach_call_table(table);
+        Ok(())
+    })?
 }
 
 /// How many CPUs this process may use.

@@ -48,7 +48,8 @@ fn codes_ts() -> String {
            | 'PlumpConnectionError'\n  \
            | 'PlumpWorkerError'\n  \
            | 'PlumpSerializationError'\n  \
-           | 'PlumpTimeoutError'\n\n\
+           | 'PlumpTimeoutError'\n  \
+           | 'PlumpAbortError'\n\n\
          export interface CodeEntry {\n  \
            /** Travels between Rust and TypeScript in place of the code. */\n  \
            readonly number: number\n  \

@@ -69,10 +69,11 @@ impl State {
             self.io_wakes_at = Some(at);
             self.notify_io();
         }
-        if let Timer::Call(_) = timer {
+        if let Timer::Call(_) | Timer::Queue(_) | Timer::Run(_) | Timer::Grace(_) = timer {
             let calls = &self.calls;
             self.timers.sweep(|timer| match timer {
-                Timer::Call(id) => calls.get(id).is_some_and(|call| !call.settled),
+                Timer::Call(id) | Timer::Queue(id) | Timer::Run(id) => calls.is_undecided(id),
+                Timer::Grace(id) => calls.get(id).is_some(),
                 _ => true,
             });
         }
@@ -208,6 +209,10 @@ impl State {
         while let Some(timer) = self.timers.due(now) {
             match timer {
                 Timer::Call(id) => self.call_due(id),
+                Timer::Queue(id) => self.queue_due(id),
+                Timer::Run(id) => self.run_due(id),
+                Timer::Grace(id) => self.grace_due(id),
+                Timer::Recall(serial) => self.recall_due(serial),
                 Timer::Start(serial) => self.start_due(serial),
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),
                 Timer::Reap(serial) => self.reap_due(serial),

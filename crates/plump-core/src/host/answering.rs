@@ -2,7 +2,6 @@
 
 use super::READ_BUDGET_BYTES;
 use super::worker::Direction;
-use crate::control::Control;
 use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
@@ -69,25 +68,31 @@ impl State {
         };
         let held = self
             .calls
-            .get(header.call)
+            .get_mut(header.call)
             .filter(|call| call.worker.map(|held| held as usize) == Some(slot))
-            .map(|call| (call.token, call.blocking));
-        let Some((token, blocking)) = held else {
+            .map(|call| (call.token, call.blocking, call.kept.take()));
+        let Some((token, blocking, kept)) = held else {
             return Err(PortError::Protocol(format!(
                 "an answer to call {:#x}, which it was not sent",
                 header.call
             )));
         };
+        self.forget_sent(slot, kept);
         if kind == EntryKind::Failed {
             let refused = u16::try_from(header.a)
                 .ok()
                 .and_then(ErrorKind::from_number);
             let refused =
                 refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
-            let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
-            failure.command = Some(self.command_name(header.call));
+            let failure = if refused == ErrorKind::QueueTimeout {
+                self.queue_timeout(header.call)
+            } else {
+                let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
+                failure.command = Some(self.command_name(header.call));
+                failure
+            };
             if let Some(worker) = self.worker_mut(slot) {
-                worker.window.answer(0);
+                worker.window.come_back();
             }
             self.calls.leave_worker(header.call);
             self.fail(header.call, &failure);
@@ -139,7 +144,7 @@ impl State {
             if self.calls.get(id).is_none_or(|call| call.settled) {
                 return;
             }
-            self.send_control(slot as usize, &Control::Cancel(id));
+            self.give_up(id, slot as usize);
         } else if let Some(pool) = self.pools.get_mut(&pool) {
             pool.queue.forget(queued_bytes);
         }

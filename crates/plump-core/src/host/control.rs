@@ -137,7 +137,19 @@ impl State {
                     worker.pinged = None;
                 }
             }
-            Control::Welcome { .. } | Control::Cancel(_) | Control::Shutdown | Control::Ping(_) => {
+            Control::Began(call) => self.on_began(slot, call),
+            Control::Recalled(calls) => {
+                if !worker.condemned {
+                    return breach("it gave calls back that it was not asked for");
+                }
+                self.on_recalled(slot, &calls)?;
+            }
+            Control::Welcome { .. }
+            | Control::Cancel(_)
+            | Control::Expire(_)
+            | Control::Recall
+            | Control::Shutdown
+            | Control::Ping(_) => {
                 return breach("a control message that goes the other way");
             }
         }

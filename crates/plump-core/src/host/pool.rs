@@ -23,6 +23,7 @@ pub struct PoolOptions {
     pub(super) channel: ChannelChoice,
     pub(super) concurrency: u32,
     pub(super) start_timeout_ms: u32,
+    pub(super) grace_ms: u32,
     pub(super) heartbeat_ms: u32,
     pub(super) heartbeat_timeout_ms: u32,
     pub(super) max_payload_bytes: u64,

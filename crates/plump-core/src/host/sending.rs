@@ -7,9 +7,10 @@ use crate::debug;
 use crate::environment::{SourceKind, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
+use crate::frame::TELLS;
 use crate::frame::{FrameKind, Header};
 use crate::port::PortError;
-use crate::router::CallId;
+use crate::router::{CallId, CallLimits};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
@@ -70,6 +71,9 @@ impl State {
                 call.deadline = Some(deadline);
             }
             self.add_timer(deadline, Timer::Call(id));
+        }
+        if request.limits != CallLimits::default() {
+            self.limit_call(id, request.limits);
         }
         if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
             self.send_call(slot, id, Outgoing::Borrowed(parts));
@@ -160,6 +164,7 @@ impl State {
             return;
         };
         let (command, deadline) = (call.command, call.deadline);
+        let tells = if call.limits.run_ms > 0 { TELLS } else { 0 };
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
@@ -178,14 +183,18 @@ impl State {
                 .as_millis();
             u32::try_from(left).unwrap_or(u32::MAX).max(1)
         });
-        if let Some(call) = self.calls.get_mut(id) {
-            call.worker = u32::try_from(slot).ok();
-        }
-        let Some(worker) = self.worker_mut(slot) else {
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
             return;
         };
+        if let Some(call) = self.calls.get_mut(id) {
+            call.worker = u32::try_from(slot).ok();
+            call.kept = match &payload {
+                Outgoing::Borrowed(parts) => worker.keep(parts),
+                Outgoing::Owned(bytes, _) => worker.keep(&[bytes]),
+            };
+        }
         worker.window.send();
-        let header = Header::new(FrameKind::Call, id, number, left_ms);
+        let header = Header::new(FrameKind::Call, id, number | tells, left_ms);
         // The first call of an idle worker goes at once. Over a pipe each further one would cost a system call: they go
         // together, when JavaScript looks for answers or the I/O thread comes.
         let keep_back = worker.channel == ChannelKind::Pipe && worker.window.in_flight() > 1;

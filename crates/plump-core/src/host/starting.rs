@@ -18,6 +18,7 @@ use crate::platform::{self, Child, InheritedEnd, Reactor, SpawnRequest};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
 use crate::router::Window;
+use crate::sent_log::SentLog;
 use crate::stderr::Tap;
 use crate::timers::Timer;
 use serde_json::json;
@@ -101,6 +102,8 @@ impl State {
             last_words: Vec::new(),
             goodbye: false,
             leaving: false,
+            condemned: false,
+            sent_log: SentLog::default(),
             link_closed: false,
             exit: None,
             vain_exits: 0,

@@ -10,6 +10,7 @@ use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
 use crate::router::Window;
+use crate::sent_log::SentLog;
 use crate::stderr::Tap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,6 +49,10 @@ pub(crate) struct Worker {
     pub(super) goodbye: bool,
     /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
     pub(super) leaving: bool,
+    /// It is about to be ended by force: it gets no more calls, and says which of those it has had not begun.
+    pub(super) condemned: bool,
+    /// Payloads of the calls that it has.
+    pub(super) sent_log: SentLog,
     pub(super) link_closed: bool,
     pub(super) exit: Option<ExitStatus>,
     /// How often its exit was reported while its status could not be had.
@@ -60,6 +65,9 @@ pub(crate) struct Worker {
     /// Ends for a process that the user starts, until it has inherited them.
     pub(super) ends: Vec<InheritedEnd>,
 }
+
+/// Larger payloads are not kept while a worker has them.
+pub(super) const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 /// One of a worker's two channels.
 #[derive(Clone, Copy)]
@@ -81,8 +89,11 @@ impl Worker {
         };
         self.life == Life::Ready
             && !self.leaving
+            && !self.condemned
             && !self.link_closed
             && self.window.may_send(concurrency)
+            // What is too large to be kept here can't be taken back: it goes where it begins at once.
+            && (bytes <= MAX_KEPT_BYTES || self.window.has_nothing_ahead())
             && self.data.as_deref().is_some_and(has_room)
     }
 

@@ -15,6 +15,7 @@ use plump_core::host::CallRequest;
 use plump_core::inbox::{ENTRY_WORDS, EntryKind, LARGE};
 use plump_core::link::{AnswerKind, VARIABLE};
 use plump_core::router::CallId;
+use plump_core::router::CallLimits;
 use serde_json::{Value, json};
 
 /// The version that host and workers claim.
@@ -324,6 +325,7 @@ impl Host {
             "channel": channel,
             "concurrency": 16,
             "startTimeoutMs": 30_000,
+            "graceMs": 5000,
             "heartbeatMs": 1000,
             "heartbeatTimeoutMs": 30_000,
             "maxPayloadBytes": 1 << 30,
@@ -399,6 +401,7 @@ impl Host {
             token,
             timeout_ms,
             blocking,
+            limits: CallLimits::default(),
         };
         self.core().submit(request, &[payload])
     }
@@ -630,7 +633,7 @@ impl Service {
             let text = std::str::from_utf8(&entry.bytes).expect("text");
             text.parse().expect("a number")
         };
-        let command = COMMANDS[entry.a as usize];
+        let command = COMMANDS[(entry.a & 0xffff) as usize];
         // Few calls are sent ahead to one whose commands take long.
         let run_us = if command == "echo" { 5 } else { LONG_US };
         let result = |bytes: &[u8]| core.answer(call, AnswerKind::Result, run_us, &[bytes]);

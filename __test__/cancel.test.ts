@@ -1,0 +1,283 @@
+// Calls that are given up, by a signal or by the clock; what their handlers see; what becomes of a worker that does not stop.
+
+import test from 'ava'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PlumpAbortError, PlumpTimeoutError, PlumpWorkerError } from '../src/index.js'
+import { start, until } from './start.js'
+
+type Cancelled = typeof import('./fixtures/cancelled.mjs')
+type CodedError = Error & { code: string }
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** The code with which a call rejects. */
+async function codeOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => 'none',
+    (error: unknown) => (error as CodedError).code,
+  )
+}
+
+test.serial('a signal that is aborted already refuses the call', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const signal = AbortSignal.abort(new Error('no longer needed'))
+  const refused = { instanceOf: PlumpAbortError, code: 'ERR_PLUMP_CANCELLED', name: 'AbortError' }
+  const error = await t.throwsAsync(worker.with({ signal }).acall('note', 1), refused)
+  t.is((error?.cause as Error).message, 'no longer needed')
+  t.throws(() => worker.with({ signal }).call('note', 2), refused)
+  t.deepEqual(await worker.acall('noted'), [])
+})
+
+test.serial('an aborted call rejects at once, and its handler sees so', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  for (const command of ['waitForAbort', 'waitForAbortPlain'] as const) {
+    const controller = new AbortController()
+    const call = worker.with({ signal: controller.signal }).acall(command)
+    await worker.acall('seenSoFar')
+    controller.abort()
+    t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  }
+  let seen: string[] = []
+  t.true(await until(() => (seen = worker.call('seenSoFar')).length > 2))
+  t.deepEqual(seen, ['begun', 'waitForAbort: AbortError ERR_PLUMP_CANCELLED true', 'plain'])
+})
+
+test.serial('a handler that never yields sees the flag', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  const controller = new AbortController()
+  const call = worker.with({ signal: controller.signal, graceMs: 30_000 }).acall('spinUntilAborted')
+  await sleep(100)
+  controller.abort()
+  t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  t.deepEqual(await worker.acall('seenSoFar'), ['spins', 'stopped'])
+  t.is(await worker.acall('pid'), pid, 'the same process')
+})
+
+test.serial('a call that waits, here or in the worker, is never run', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 2 })
+  await worker.acall('note', 0)
+  // A worker that is known to be quick is sent hundreds of calls ahead.
+  for (let i = 0; i < 200; i++) await worker.acall('add', i, 1)
+  const busy = worker.acall('block', 2_000)
+  const controllers: AbortController[] = []
+  const calls = Array.from({ length: 5_000 }, (_, i) => {
+    const controller = new AbortController()
+    controllers.push(controller)
+    const { signal } = controller
+    return codeOf(worker.with(i % 3 === 0 ? {} : { signal }).acall('note', i + 1))
+  })
+  await sleep(100)
+  for (const controller of controllers) controller.abort()
+  await busy
+  const codes = await Promise.all(calls)
+  const wanted = codes.map((_, i) => i).filter((i) => i % 3 === 0)
+  t.true(codes.every((code, i) => code === (i % 3 === 0 ? 'none' : 'ERR_PLUMP_CANCELLED')))
+  t.deepEqual(await worker.acall('noted'), [0, ...wanted.map((i) => i + 1)])
+  t.is(worker.stats().queued, 0)
+})
+
+test.serial('cancellations hit their own calls and no others', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { workers: 2, graceMs: 20_000 })
+  const pids = new Set([await worker.acall('pid')])
+  let wrong = 0
+  let cancelled = 0
+  for (let round = 0; round < 500; round++) {
+    const calls: Promise<void>[] = []
+    for (let i = 0; i < 200; i++) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const call = worker.with({ signal }).acall('add', round, i)
+      if (i % 2 === 0) {
+        // Before, while and after it runs.
+        if (i % 4 === 0) controller.abort()
+        else setImmediate(() => controller.abort())
+      }
+      calls.push(
+        call.then(
+          (sum) => void (wrong += sum === round + i ? 0 : 1),
+          (error: CodedError) => {
+            if (i % 2 === 0 && error.code === 'ERR_PLUMP_CANCELLED') cancelled++
+            else wrong++
+          },
+        ),
+      )
+    }
+    await Promise.all(calls)
+  }
+  t.is(wrong, 0)
+  t.true(cancelled >= 25_000, `${cancelled}`)
+  pids.add(await worker.acall('pid'))
+  t.true(pids.size <= 2)
+  t.is(worker.stats().workers.length, 2, 'nobody was ended')
+})
+
+test.serial(
+  'a worker that does not stop is ended: calls that had not begun run elsewhere',
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'plump-'))
+    t.teardown(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'id')
+    const worker = start<Cancelled>(t, 'cancelled.mjs')
+    for (let i = 0; i < 200; i++) await worker.acall('add', i, 1)
+    const pid = await worker.acall('pid')
+    const controller = new AbortController()
+    const begun = worker.acall('wait', 60_000)
+    const stuck = worker.with({ signal: controller.signal, graceMs: 50 }).acall('foreverAs', file)
+    t.true(await until(() => existsSync(file) && readFileSync(file, 'utf8') !== ''))
+    const others = Array.from({ length: 300 }, (_, i) => worker.acall('note', i))
+    await sleep(20)
+    controller.abort()
+    t.is(await codeOf(stuck), 'ERR_PLUMP_CANCELLED')
+    const error = await t.throwsAsync(begun, {
+      instanceOf: PlumpWorkerError,
+      code: 'ERR_PLUMP_WORKER_ENDED',
+    })
+    t.is((error as PlumpWorkerError).causedBy, readFileSync(file, 'utf8'))
+    t.is((error as PlumpWorkerError).pid, pid)
+    t.deepEqual(
+      await Promise.all(others),
+      others.map((_, i) => i),
+    )
+    t.deepEqual(
+      await worker.acall('noted'),
+      others.map((_, i) => i),
+      'each once, in their order',
+    )
+    t.not(await worker.acall('pid'), pid)
+  },
+)
+
+test.serial('queueMs: what has not begun in time is not run', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1 })
+  await worker.acall('note', 0)
+  const busy = worker.acall('block', 300)
+  const calls = Array.from({ length: 50 }, (_, i) =>
+    codeOf(worker.with({ queueMs: 50 }).acall('note', i + 1)),
+  )
+  t.deepEqual(new Set(await Promise.all(calls)), new Set(['ERR_PLUMP_QUEUE_TIMEOUT']))
+  await busy
+  t.deepEqual(await worker.acall('noted'), [0])
+  // Its clock stops when the handler is called.
+  t.is(await worker.with({ queueMs: 50 }).acall('wait', 200), 200)
+  const blocked = worker.acall('block', 300)
+  const error = t.throws(() => worker.with({ queueMs: 50 }).call('note', 1), {
+    instanceOf: PlumpTimeoutError,
+    code: 'ERR_PLUMP_QUEUE_TIMEOUT',
+  })
+  t.is((error as PlumpTimeoutError).timeoutMs, 50)
+  await blocked
+})
+
+test.serial(
+  'runMs: counts from when the handler is called, and ends what does not stop',
+  async (t) => {
+    const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1, graceMs: 50 })
+    const pid = await worker.acall('pid')
+    void worker.acall('block', 300)
+    // It waits longer than it may run.
+    t.is(await worker.with({ runMs: 150 }).acall('wait', 10), 10)
+    const error = await t.throwsAsync(worker.with({ runMs: 100 }).acall('forever'), {
+      instanceOf: PlumpTimeoutError,
+      code: 'ERR_PLUMP_RUN_TIMEOUT',
+    })
+    t.is((error as PlumpTimeoutError).timeoutMs, 100)
+    // The host's thread is blocked, the worker's spins: Rust's clocks go on.
+    t.throws(() => worker.with({ runMs: 100 }).call('forever'), { code: 'ERR_PLUMP_RUN_TIMEOUT' })
+    t.not(await worker.acall('pid'), pid)
+  },
+)
+
+test.serial('a call that times out is told, and its worker ended after its grace', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  const late = worker.with({ timeoutMs: 50, graceMs: 30_000 }).acall('waitForAbort')
+  t.is(await codeOf(late), 'ERR_PLUMP_CALL_TIMEOUT')
+  let seen: string[] = []
+  t.true(await until(() => (seen = worker.call('seenSoFar')).length > 1))
+  t.deepEqual(seen, ['begun', 'waitForAbort: AbortError ERR_PLUMP_CANCELLED true'])
+  t.is(await worker.acall('pid'), pid)
+  t.throws(() => worker.with({ timeoutMs: 50, graceMs: 0 }).call('forever'), {
+    code: 'ERR_PLUMP_CALL_TIMEOUT',
+  })
+  t.not(await worker.acall('pid'), pid)
+})
+
+test.serial('context: what a handler can know of its call', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  const from = Date.now()
+  const { before, after } = await worker.with({ timeoutMs: 10_000 }).acall('facts')
+  t.deepEqual(after, before)
+  t.like(before, { aborted: false, command: 'facts', signal: false, workerId: pid })
+  t.true(before.deadline! > from + 5_000 && before.deadline! <= Date.now() + 10_000)
+  const second = await worker.acall('facts')
+  t.is(second.before.deadline, undefined)
+  t.not(second.before.callId, before.callId)
+  // In an async function it is there after a turn of the event loop, too.
+  t.regex(await worker.acall('outside'), /^0x[0-9a-f]+$/)
+  let read: unknown
+  t.true(
+    await until(() => {
+      read = worker.call('readLater')
+      return read !== undefined
+    }),
+  )
+  t.is(read, 'ERR_PLUMP_NO_CALL')
+})
+
+test.serial('the rest of a deadline travels with nested calls', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  t.is(await worker.acall('nested', 1), 1)
+  const call = worker.with({ timeoutMs: 300, graceMs: 30_000 }).acall('nested', 30_000)
+  // Whichever of the two is heard of first.
+  t.is(await call.catch((error: CodedError) => error.code), 'ERR_PLUMP_CALL_TIMEOUT')
+  // Its own call ended as well: else this one, which waits for it, would take half a minute.
+  t.is(await worker.with({ timeoutMs: 20_000 }).acall('nested', 1), 1)
+  await worker.acall('endNested')
+})
+
+test.serial('a signal that aborts while its call is made, and twice', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const controller = new AbortController()
+  const argument = {
+    get value() {
+      controller.abort()
+      return 1
+    },
+  }
+  t.is(
+    await codeOf(worker.with({ signal: controller.signal }).acall('note', argument)),
+    'ERR_PLUMP_CANCELLED',
+  )
+  controller.abort()
+  t.is(await worker.acall('add', 1, 2), 3)
+})
+
+test.serial('a cancelled call holds the event loop no longer', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const controller = new AbortController()
+  const call = worker.with({ signal: controller.signal }).acall('wait', 60_000)
+  await worker.acall('add', 1, 2)
+  controller.abort()
+  t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  await worker.close({ graceMs: 0 })
+  t.is(worker.stats().state, 'closed')
+})
+
+for (const [name, values] of [
+  ['queueMs', [0, -1, NaN, Infinity, 2 ** 31, '5']],
+  ['runMs', [0, -1, NaN, Infinity, 2 ** 31, null]],
+  ['graceMs', [-1, NaN, Infinity, 2 ** 31, {}]],
+  ['signal', [1, {}, 'abort', new AbortController()]],
+] as const)
+  test.serial(`${name}: what it is not`, (t) => {
+    const worker = start<Cancelled>(t, 'cancelled.mjs')
+    for (const value of values)
+      t.throws(() => worker.with({ [name]: value } as never), {
+        code: 'ERR_PLUMP_INVALID_OPTION',
+        message: new RegExp(`^${name} must be .*, got `),
+      })
+  })

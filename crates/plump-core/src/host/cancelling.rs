@@ -1,0 +1,248 @@
+//! Calls that are given up: by their caller, by the clock, and what becomes of a worker that does not stop.
+
+use super::worker::{MAX_KEPT_BYTES, Worker};
+use crate::control::Control;
+use crate::debug;
+use crate::environment::State;
+use crate::errors::ErrorKind;
+use crate::failure::Failure;
+use crate::frame::{FrameKind, Header};
+use crate::port::{PortError, padded_length};
+use crate::router::{CallId, CallLimits};
+use crate::sent_log::Kept;
+use crate::timers::Timer;
+use std::time::{Duration, Instant};
+
+/// So long a worker that is about to be ended has to say which calls it had not begun. Its I/O thread answers within
+/// microseconds unless the process is stopped.
+const RECALL_LIMIT: Duration = Duration::from_millis(250);
+
+impl Worker {
+    /// Keeps a payload for as long as this worker has it.
+    pub(super) fn keep(&mut self, parts: &[&[u8]]) -> Option<Kept> {
+        (padded_length(parts) <= MAX_KEPT_BYTES).then(|| self.sent_log.keep(parts))
+    }
+}
+
+impl State {
+    /// Sets a new call's limits.
+    pub(super) fn limit_call(&mut self, id: CallId, limits: CallLimits) {
+        if let Some(call) = self.calls.get_mut(id) {
+            call.limits = limits;
+        }
+        if limits.queue_ms > 0 {
+            self.add_timer(after(limits.queue_ms), Timer::Queue(id));
+        }
+    }
+
+    /// The payload of a call that was answered is not needed any more.
+    pub(super) fn forget_sent(&mut self, slot: usize, kept: Option<Kept>) {
+        let Some(kept) = kept else { return };
+        let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        worker.sent_log.forget(kept);
+        if worker.sent_log.is_untidy() {
+            let number = u32::try_from(slot).unwrap_or(u32::MAX);
+            worker.sent_log.tidy(self.calls.kept_by(number));
+        }
+    }
+
+    /// The caller waits no more; `false` when the outcome was decided before.
+    pub(super) fn cancel_call(&mut self, id: CallId) -> bool {
+        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+            return false;
+        };
+        let (worker, bytes, pool) = (call.worker, call.payload.len(), call.pool);
+        self.calls.settle(id);
+        if let Some(slot) = worker {
+            self.give_up(id, slot as usize);
+        } else if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.queue.forget(bytes);
+        }
+        true
+    }
+
+    /// Nobody waits for a call any more that a worker has: it is told, and has its grace to stop.
+    pub(super) fn give_up(&mut self, id: CallId, slot: usize) {
+        if let Some(worker) = self.worker_mut(slot)
+            && let Some(port) = &mut worker.control
+        {
+            // Written by the I/O thread: of a storm of them each would take a system call and wake the worker.
+            let header = Header::new(FrameKind::Control, 0, 0, 0);
+            port.send_owned(header, Control::Cancel(id).encode());
+            self.notify_io();
+        }
+        let Some(call) = self.calls.get(id) else {
+            return;
+        };
+        let Some(pool) = self.pools.get(&call.pool) else {
+            return;
+        };
+        let grace_ms = call.limits.grace_ms.unwrap_or(pool.options.grace_ms);
+        self.add_timer(after(grace_ms), Timer::Grace(id));
+    }
+
+    /// The time is over within which a call had to begin.
+    pub(crate) fn queue_due(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+            return;
+        };
+        let (worker, bytes, pool) = (call.worker, call.payload.len(), call.pool);
+        if let Some(slot) = worker {
+            // Whether it has begun is decided there; it is refused if not.
+            self.send_control(slot as usize, &Control::Expire(id));
+            return;
+        }
+        if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.queue.forget(bytes);
+        }
+        let failure = self.queue_timeout(id);
+        self.fail(id, &failure);
+    }
+
+    pub(super) fn queue_timeout(&self, id: CallId) -> Failure {
+        let limit = self.calls.get(id).map_or(0, |call| call.limits.queue_ms);
+        let name = self.command_name(id);
+        let message =
+            format!("The call of '{name}' had not begun after {limit} ms; it was not run.");
+        let mut failure = Failure::new(ErrorKind::QueueTimeout, message);
+        failure.command = Some(name);
+        failure.timeout_ms = Some(limit);
+        failure
+    }
+
+    /// A worker says that a call has begun.
+    pub(super) fn on_began(&mut self, slot: usize, id: CallId) {
+        let held = self
+            .calls
+            .get_mut(id)
+            .filter(|call| !call.settled && call.worker.map(|held| held as usize) == Some(slot));
+        // It may have been given up meanwhile. Once: a timer for each time that a worker says so would pile up.
+        if let Some(call) = held
+            && call.limits.run_ms > 0
+            && !std::mem::replace(&mut call.begun, true)
+        {
+            let due = after(call.limits.run_ms);
+            self.add_timer(due, Timer::Run(id));
+        }
+    }
+
+    /// The time is over within which a call that has begun had to finish.
+    pub(crate) fn run_due(&mut self, id: CallId) {
+        let Some(slot) = self.undecided_with_worker(id) else {
+            return;
+        };
+        // An answer that was published in time counts.
+        self.pump_worker(slot);
+        if self.undecided_with_worker(id) != Some(slot) {
+            return;
+        }
+        let limit = self.calls.get(id).map_or(0, |call| call.limits.run_ms);
+        let name = self.command_name(id);
+        let message = format!("The handler of '{name}' did not finish within {limit} ms.");
+        let mut failure = Failure::new(ErrorKind::RunTimeout, message);
+        failure.command = Some(name);
+        failure.timeout_ms = Some(limit);
+        failure.pid = self.worker_mut(slot).and_then(|worker| worker.pid);
+        self.give_up(id, slot);
+        self.fail(id, &failure);
+    }
+
+    fn undecided_with_worker(&self, id: CallId) -> Option<usize> {
+        let call = self.calls.get(id).filter(|call| !call.settled)?;
+        Some(call.worker? as usize)
+    }
+
+    /// A call that was given up should have stopped by now.
+    pub(crate) fn grace_due(&mut self, id: CallId) {
+        let Some(slot) = self.calls.get(id).and_then(|call| call.worker) else {
+            return;
+        };
+        let slot = slot as usize;
+        self.pump_worker(slot);
+        // Under this id the place belongs to this call alone: whatever the worker does now, it is what it has not stopped.
+        if self.calls.get(id).is_some_and(|call| call.worker.is_some()) {
+            self.condemn(slot, id);
+        }
+    }
+
+    /// Ends a worker because of a call, after it has said which calls it had not begun: those are run elsewhere.
+    fn condemn(&mut self, slot: usize, cause: CallId) {
+        let name = self.command_name(cause);
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if std::mem::replace(&mut worker.condemned, true) {
+            return;
+        }
+        debug!(
+            "worker {:?} is ended: a call of '{name}' does not stop",
+            worker.pid
+        );
+        let message = format!(
+            "The worker was ended because a call of '{name}' on it (id {cause:#x}) did not stop after it had been given up."
+        );
+        let mut failure = Failure::new(ErrorKind::WorkerEnded, message);
+        failure.caused_by = Some(format!("{cause:#x}"));
+        worker.reason.get_or_insert(failure);
+        let serial = worker.serial;
+        self.send_control(slot, &Control::Recall);
+        self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Recall(serial));
+    }
+
+    /// A worker that is about to be ended says which calls it had not begun.
+    pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
+        let held = u32::try_from(slot).ok();
+        for id in ids.iter().rev().copied() {
+            let Some(call) = self.calls.get_mut(id).filter(|call| call.worker == held) else {
+                let what = format!("it gave call {id:#x} back, which it does not have");
+                return Err(PortError::Protocol(what));
+            };
+            let (kept, settled, pool) = (call.kept.take(), call.settled, call.pool);
+            let Some(kept) = kept else {
+                // Too large to be kept: it fails with those that have begun.
+                continue;
+            };
+            let Some(worker) = self.worker_mut(slot) else {
+                return Ok(());
+            };
+            let payload = worker.sent_log.get(kept).to_vec();
+            worker.sent_log.forget(kept);
+            worker.window.come_back();
+            self.calls.leave_worker(id);
+            if settled {
+                continue;
+            }
+            let bytes = payload.len();
+            if let Some(call) = self.calls.get_mut(id) {
+                (call.payload, call.shown) = (payload, 0);
+            }
+            if let Some(pool) = self.pools.get_mut(&pool) {
+                pool.queue.push_again(id, bytes);
+            }
+        }
+        self.end_condemned(slot);
+        Ok(())
+    }
+
+    /// A worker that is about to be ended has not said which calls it had not begun.
+    pub(crate) fn recall_due(&mut self, serial: u64) {
+        if let Some(slot) = self.slot_of_serial(serial) {
+            self.end_condemned(slot);
+        }
+    }
+
+    fn end_condemned(&mut self, slot: usize) {
+        if let Some(reason) = self
+            .worker_mut(slot)
+            .and_then(|worker| worker.reason.clone())
+        {
+            self.end_worker(slot, reason);
+        }
+    }
+}
+
+fn after(ms: u32) -> Instant {
+    Instant::now() + Duration::from_millis(u64::from(ms))
+}
