@@ -124,7 +124,7 @@ export interface PlumpOptions {
 	codec?: CodecOption;
 	/** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */
 	codecModule?: URL | string;
-	/** Milliseconds a worker may take until it is ready; the clock starts when its process is started. Default 30,000. */
+	/** Milliseconds a worker may take until it is ready; the clock starts when it is made. Default 30,000. */
 	startTimeoutMs?: number;
 	/** Milliseconds a call may take; the clock starts when it is made. Default: no limit. */
 	timeoutMs?: number;

@@ -15,6 +15,13 @@ test.serial(
   },
 )
 
+test.serial('they do as well where event loops are woken by threadsafe functions', async (t) => {
+  const env = { PLUMP_IPC_WAKE: 'threadsafe' }
+  const { stdout, stderr, code } = await run(t, 'five-environments.mjs', ['10000'], [], env)
+  t.is(stdout, '50000\n', stderr)
+  t.is(code, 0)
+})
+
 test.serial('a thread that is blocked in a call or for an event can be ended', async (t) => {
   const { stdout, code } = await run(t, 'terminated-thread.mjs')
   t.is(stdout, 'call ended\nget ended\nsetupListener ended\n')

@@ -2,6 +2,7 @@
 // code, the next call runs on a fresh worker, and other instances do not notice. (The core's own tests have the long
 // list of breaches; here is what a program sees of them.)
 
+import { isDeepStrictEqual } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { type PlumpIPC, PlumpQueue, PlumpWorkerError } from '../src/index.js'
 import { channel, isAlive, start, until } from './start.js'
@@ -84,6 +85,71 @@ test.serial('bytes that are not of the protocol among the answers settle the cal
     await isWell()
   }
 })
+
+/** `PLUMP_HOSTILE_FRAMES=1000000` for the long run, `PLUMP_HOSTILE_SEED` for another one: `ci/hostile.sh`. */
+const FRAMES = Number(process.env['PLUMP_HOSTILE_FRAMES'] ?? 20_000)
+const SEED = Number(process.env['PLUMP_HOSTILE_SEED'] ?? 1)
+
+/** What a worker answers that is spoilt on its way: something of each kind that a decoder treats apart. */
+const VALUES: readonly unknown[] = [
+  { id: 7, name: 'a name', tags: ['x', 'y'], ok: true },
+  Array.from({ length: 40 }, (_, i) => i * 1.5),
+  new Map<unknown, unknown>([
+    ['a', 1n],
+    [{ deep: [[]] }, new Set([undefined, null])],
+  ]),
+  Buffer.alloc(100, 7),
+  new Error('an error', { cause: new RangeError('its cause') }),
+  'text with ä and 😀 '.repeat(9),
+  [new Date(0), /x/g, new Uint16Array(9), -0, 2 ** 40],
+  42,
+]
+
+test.serial(
+  'answers out of rings that are spoilt meanwhile reach no further than their calls',
+  async (t) => {
+    if (channel === 'pipe') {
+      t.pass('there are no rings')
+      return
+    }
+    const { hostile, isWell } = await besiege(t, { heartbeatMs: 20 })
+    // Ten thousand a second is far less than the slowest machine takes in.
+    t.timeout(120_000 + FRAMES / 10)
+    t.deepEqual(await hostile.acall('cut'), ['EPERM', 'EPERM', 'EPERM'])
+    // An answer whose length was spoilt may wait for more bytes, and its worker go on.
+    const limited = hostile.with({ timeoutMs: 2_000 })
+    const found = { asSent: 0, others: 0, refused: 0, ended: 0, late: 0, workers: 0 }
+    const codes = new Set<string>()
+    for (let seed = SEED, isFresh = true; found.asSent + found.others + found.refused < FRAMES;) {
+      if (isFresh) {
+        found.workers++
+        // Spoilt before it is answered, sometimes.
+        await limited.acall('spoilRings', seed++).catch(() => {})
+        isFresh = false
+      }
+      const sent = Array.from({ length: 256 }, (_, i) => VALUES[i % VALUES.length])
+      const outcomes = await Promise.allSettled(sent.map((value) => limited.acall('echo', value)))
+      for (const [i, outcome] of outcomes.entries()) {
+        if (outcome.status === 'fulfilled') {
+          if (isDeepStrictEqual(outcome.value, sent[i])) found.asSent++
+          else found.others++
+          continue
+        }
+        const { code } = outcome.reason as Coded
+        codes.add(code)
+        if (/^ERR_PLUMP_(WORKER_|PROTOCOL$)/.test(code)) {
+          found.ended++
+          isFresh = true
+        } else if (code === 'ERR_PLUMP_CALL_TIMEOUT') found.late++
+        // Bytes that no codec reads, and answers that have become ones of another kind.
+        else found.refused++
+      }
+      if (isFresh) await isWell()
+    }
+    t.log(`seed ${SEED}:`, found, [...codes].sort().join(' '))
+    t.true(found.ended > 0 && found.others + found.refused > 0, 'something was spoilt')
+  },
+)
 
 test.serial('a worker that overwrites its blocks spoils its own payloads alone', async (t) => {
   t.timeout(120_000)

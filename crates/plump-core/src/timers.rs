@@ -30,6 +30,8 @@ pub enum Timer {
     Memory(u64),
     /// A worker whose link has closed must have exited, by its serial number.
     Reap(u64),
+    /// A worker has exited, and its status can't be had yet, by its serial number.
+    Exit(u64),
     /// The next step of closing a pool.
     Close(u32),
     /// JavaScript said it watches but does not come: the I/O thread takes over.

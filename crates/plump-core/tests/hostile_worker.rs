@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "`environment.rs` uses all of it")]
 mod family;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{ErrorKind as IoErrorKind, Read, Write};
 use std::os::fd::FromRawFd;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use family::{Host, Outcome, PATIENCE, PLAYER, QUEUE, ROLE, Random, VERSION, is_running, until};
 use plump_core::bus::Event;
 use plump_core::channel::Channel;
-use plump_core::channel::ring::RingChannel;
+use plump_core::channel::ring::{DEFAULT_CAPACITY, RingChannel, layout};
 use plump_core::control::{Control, PROTOCOL};
 use plump_core::errors::ErrorKind;
 use plump_core::frame::{FLAG_MORE, FrameKind, HEADER_BYTES, Header};
@@ -29,6 +30,9 @@ use serde_json::json;
 const ATTACK: &str = "PLUMP_TEST_ATTACK";
 const SEED: &str = "PLUMP_TEST_SEED";
 const CHANNEL: &str = "PLUMP_TEST_CHANNEL";
+/// How many answers the host takes in while its ring is spoilt; the first seed of those who spoil it.
+const HOSTILE_FRAMES: &str = "PLUMP_HOSTILE_FRAMES";
+const HOSTILE_SEED: &str = "PLUMP_HOSTILE_SEED";
 /// What the attacked pool allows.
 const MAX_PAYLOAD: usize = 1_000_000;
 
@@ -40,6 +44,7 @@ over_every_channel!(
     mutated_answers_never_reach_further_than_their_call,
     a_flood_of_events_is_bounded_and_holds_up_nobody,
     a_worker_that_stops_reading_holds_up_nobody,
+    the_exit_of_a_worker_that_is_traced_ends_its_calls,
     the_death_of_a_worker_in_the_middle_of_a_frame_is_its_death,
     last_words_of_any_bytes_are_passed_on_as_they_are,
     commands_of_one_worker_are_bounded_and_no_trap_for_the_next,
@@ -269,16 +274,92 @@ fn mutated_answers_never_reach_further_than_their_call(channel: &str) {
     besieged.is_well();
 }
 
+fn number_from(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).map_or(otherwise, |value| value.parse().expect("a number"))
+}
+
+/// Takes in as many frames as `PLUMP_HOSTILE_FRAMES` says, a million in `ci/hostile.sh`, out of a ring whose bytes, lengths
+/// and words its owner rewrites all the time through the descriptors that it inherited, and which it tries to cut.
+#[test]
+fn frames_out_of_a_ring_that_is_spoilt_meanwhile_never_reach_further_than_their_calls() {
+    let frames = number_from(HOSTILE_FRAMES, 20_000);
+    let seed = number_from(HOSTILE_SEED, 1);
+    // Ten thousand a second is far less than the slowest build takes in.
+    let limit = 4 * PATIENCE + Duration::from_micros(100 * frames);
+    let name = "frames out of a ring that is spoilt meanwhile";
+    family::within_watchdog_of(limit, name, || take_in_spoilt_frames(frames, seed));
+}
+
+fn take_in_spoilt_frames(frames: u64, seed: u64) {
+    const IN_FLIGHT: usize = 64;
+    let mut besieged = Besieged::new("ring");
+    let (mut whole, mut spoilt, mut lives) = (0, 0, 0);
+    let (mut breaches, mut deaths) = (0, 0);
+    while whole + spoilt < frames {
+        let pool = besieged.host.open_with(
+            "ring",
+            "attacker",
+            json!({
+                "env": [[ATTACK, "spoils its ring"], [SEED, (seed + lives).to_string()]],
+                "maxPayloadBytes": MAX_PAYLOAD,
+                // Words by which nobody is woken any more are found out by a heartbeat.
+                "heartbeatMs": 20,
+            }),
+        );
+        lives += 1;
+        let mut calls: VecDeque<_> = (0..IN_FLIGHT)
+            .map(|_| besieged.host.call(pool, "echo", b"x"))
+            .collect();
+        let mut lives_on = true;
+        while let Some(call) = calls.pop_front() {
+            match besieged.host.settle(call) {
+                Outcome::Result(bytes) if bytes == SPOILT_ANSWER => whole += 1,
+                Outcome::Result(_) | Outcome::Thrown(_) => spoilt += 1,
+                Outcome::Failed(failed) => {
+                    match failed.kind {
+                        ErrorKind::Protocol => breaches += 1,
+                        // What waited in the queue when the pool was closed.
+                        ErrorKind::Closed => {}
+                        // It has noticed itself that nothing goes on, or its refusal has become one of another kind.
+                        _ => deaths += 1,
+                    }
+                    if std::mem::replace(&mut lives_on, false) {
+                        besieged.host.core().close_pool(pool, 0);
+                    }
+                }
+            }
+            if lives_on && whole + spoilt < frames {
+                calls.push_back(besieged.host.call(pool, "echo", b"x"));
+            }
+        }
+        if lives_on {
+            besieged.host.core().close_pool(pool, 0);
+        }
+        besieged.host.hear(pool, "closed");
+        besieged.is_well();
+    }
+    assert_eq!(besieged.host.in_flight(), 0);
+    println!(
+        "seed {seed}: {whole} answers as they were sent, {spoilt} with other bytes; {lives} workers: {breaches} calls ended by a breach, \
+         {deaths} by a death"
+    );
+    // Otherwise nothing was spoilt, or nothing but the first frames was taken in.
+    assert!(spoilt > 0 && breaches > 0, "nothing was tested");
+    assert!(frames < 100 * IN_FLIGHT as u64 || lives > 1);
+}
+
 fn resident_bytes() -> u64 {
     plump_core::platform::resident_bytes(std::process::id()).expect("the memory of this process")
 }
 
 fn a_flood_of_events_is_bounded_and_holds_up_nobody(channel: &str) {
-    // In a process of its own, whose memory no other test uses.
+    // In a process of its own, whose memory no other test uses. Of what was freed AddressSanitizer would keep 256 MiB.
+    let sanitizer = std::env::var("ASAN_OPTIONS").unwrap_or_default() + ":quarantine_size_mb=1";
     let status = Command::new(std::env::current_exe().expect("this program"))
         .args([PLAYER, "--exact", "--nocapture"])
         .env(ROLE, "is_flooded")
         .env(CHANNEL, channel)
+        .env("ASAN_OPTIONS", sanitizer)
         .stdout(Stdio::null())
         .status();
     assert!(status.expect("a child").success());
@@ -347,6 +428,22 @@ fn a_worker_that_stops_reading_holds_up_nobody(channel: &str) {
     }
 }
 
+/// The system gives the exit status of a process to who traces it first, a debugger for example, and only then to its parent.
+fn the_exit_of_a_worker_that_is_traced_ends_its_calls(channel: &str) {
+    let mut besieged = Besieged::new(channel);
+    for attack in ["is traced for a moment", "is traced for long"] {
+        let pool = besieged.attacked_by(channel, attack, 1);
+        let failed = besieged.host.block(pool, "echo", b"x").failure();
+        if attack == "is traced for long" {
+            assert_eq!(failed.kind, ErrorKind::WorkerLost, "{:?}", failed.json);
+        } else {
+            assert_eq!(failed.kind, ErrorKind::WorkerExited, "{:?}", failed.json);
+        }
+        besieged.is_well();
+        besieged.host.close(pool, 0);
+    }
+}
+
 fn the_death_of_a_worker_in_the_middle_of_a_frame_is_its_death(channel: &str) {
     let mut besieged = Besieged::new(channel);
     for attack in [
@@ -404,6 +501,13 @@ fn attackers_end_with_their_host() {
 
 /// Events of a flood.
 const FLOOD: u64 = 600_000;
+
+/// What those answer who spoil their ring.
+const SPOILT_ANSWER: &[u8] = &[0x5a; 40];
+
+/// Answers between two things that such a one does, and how many things it does before it ends by itself.
+const ANSWERS_BETWEEN: usize = 64;
+const DEEDS: usize = 400;
 
 enum Data {
     Pipes {
@@ -809,6 +913,8 @@ impl Raw {
                 self.control(&long(FrameKind::Control, 0, &words, 60_000));
                 std::process::exit(5);
             }
+            "is traced for a moment" => traced_for(Duration::from_millis(300)),
+            "is traced for long" => traced_for(PATIENCE / 2),
             "closes the control pipe" => return self.close_control(),
             "closes the data channel" => return self.close_data(),
             "closes everything" => {
@@ -817,6 +923,7 @@ impl Raw {
             }
             "a mutated answer" => return self.mutate(call),
             "scribbles over shared memory" => return self.scribble(),
+            "spoils its ring" => return self.spoil_ring(call),
             "a flood of events" => return self.flood(call),
             "ready twice" => {
                 self.say(&Control::Ready);
@@ -897,6 +1004,118 @@ impl Raw {
         std::process::exit(6);
     }
 
+    /// Answers calls while it spoils the ring in which the answers lie, here and in a second thread, and ends when that has
+    /// brought everything to a stop.
+    fn spoil_ring(&mut self, first: u64) {
+        let memory = self.shared[0].try_clone().expect("a descriptor");
+        let mut random = Random(self.random.next());
+        thread::spawn(move || {
+            let to_host = (layout::HEADER_BYTES + DEFAULT_CAPACITY as usize) as u64;
+            loop {
+                // Anywhere in the ring: sometimes it is a frame that the host takes out just now.
+                for _ in 0..8 {
+                    let at = random.below(DEFAULT_CAPACITY as usize - 8) as u64;
+                    let count = 1 + random.below(8);
+                    let _ = memory.write_all_at(&random.bytes(count), to_host + at);
+                }
+                thread::sleep(Duration::from_micros(random.next() % 1000));
+            }
+        });
+        let mut call = Some(first);
+        // Bytes that this side has written: where the next frame will lie.
+        let mut written = 0;
+        for _ in 0..DEEDS {
+            for _ in 0..=self.random.below(2 * ANSWERS_BETWEEN) {
+                let Some(answered) = call else {
+                    std::process::exit(6)
+                };
+                let answer = frame(FrameKind::Result, answered, 7, SPOILT_ANSWER);
+                self.data(&answer);
+                written += answer.len();
+                call = self.call_if_any();
+            }
+            self.spoil(written);
+        }
+        std::process::exit(6);
+    }
+
+    /// One deed, mostly one that the host can't notice.
+    fn spoil(&mut self, written: usize) {
+        const FRAME: usize = HEADER_BYTES + SPOILT_ANSWER.len();
+        let memory = &self.shared[0];
+        let to_host = layout::HEADER_BYTES + DEFAULT_CAPACITY as usize;
+        let last = (written - FRAME) % DEFAULT_CAPACITY as usize;
+        match self.random.below(64) {
+            // The bytes of the last answer, while it may be read.
+            0..40 => {
+                let at = HEADER_BYTES + self.random.below(SPOILT_ANSWER.len());
+                let at = (last + at) % DEFAULT_CAPACITY as usize;
+                let _ = memory.write_all_at(&self.random.bytes(1), (to_host + at) as u64);
+            }
+            // Its length, or something else of its header.
+            40..44 => {
+                let at = (last + self.random.below(HEADER_BYTES)) % DEFAULT_CAPACITY as usize;
+                let _ = memory.write_all_at(&self.random.bytes(1), (to_host + at) as u64);
+            }
+            // How much was written and read, in both directions, and who sleeps.
+            44 => {
+                let words = [
+                    layout::TO_HOST_PUBLISHED,
+                    layout::TO_HOST_CONSUMED,
+                    layout::TO_WORKER_PUBLISHED,
+                    layout::TO_WORKER_CONSUMED,
+                ];
+                let at = words[self.random.below(words.len())] + self.random.below(5);
+                let _ = memory.write_all_at(&self.random.bytes(1), at as u64);
+            }
+            // What only serves as a hint.
+            45..52 => {
+                let words = [
+                    layout::HOST_CPU,
+                    layout::WORKER_CPU,
+                    layout::BEGUN,
+                    layout::WORKER_RANG,
+                ];
+                let at = words[self.random.below(words.len())];
+                let _ = memory.write_all_at(&self.random.bytes(8), at as u64);
+            }
+            52..58 => {
+                let cut = self.random.below(2 * DEFAULT_CAPACITY as usize) as u64;
+                assert!(memory.set_len(cut).is_err(), "sealed");
+                assert!(memory.set_len(1 << 30).is_err(), "sealed");
+            }
+            _ => {
+                let bell = &self.shared[1 + self.random.below(2)];
+                let _ = (&*bell).write_all(&1_u64.to_le_bytes());
+            }
+        }
+    }
+
+    /// The next call; none when none has come for a while or the ring is of no use any more.
+    fn call_if_any(&mut self) -> Option<u64> {
+        let Data::Ring(Some(ring)) = &mut self.data else {
+            return None;
+        };
+        // A header, and a payload of one byte.
+        let mut bytes = [0; HEADER_BYTES + 1];
+        let mut read = 0;
+        let mut vain = 0;
+        while read < bytes.len() {
+            match ring.try_read(&mut bytes[read..]) {
+                Ok(0) => return None,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == IoErrorKind::WouldBlock && vain < 1000 => {
+                    vain += 1;
+                    thread::sleep(Duration::from_micros(if vain < 100 { 20 } else { 200 }));
+                }
+                Err(_) => return None,
+            }
+        }
+        Header::decode(bytes[..HEADER_BYTES].try_into().unwrap())
+            .ok()
+            .map(|header| header.call)
+    }
+
     fn flood(&mut self, call: u64) {
         let event = Event::new(QUEUE, "", &[&[0; 1024]]).expect("an event");
         let many: Vec<u8> = (1..=100)
@@ -909,6 +1128,43 @@ impl Raw {
     }
 }
 
+/// Exits while another process traces this one, which lets go after that time.
+#[expect(
+    clippy::zombie_processes,
+    reason = "it is to live on when this process has ended"
+)]
+fn traced_for(time: Duration) -> ! {
+    // SAFETY: prctl takes integers: whoever likes may trace this process, where only ancestors may otherwise.
+    unsafe { libc::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY) };
+    let mut tracer = Command::new(std::env::current_exe().expect("this program"))
+        .args([PLAYER, "--exact", "--nocapture"])
+        .env(ROLE, "tracer")
+        .env(ATTACK, std::process::id().to_string())
+        .env(SEED, time.as_millis().to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a tracer");
+    let mut told = [0];
+    let mut stderr = tracer.stderr.take().expect("a pipe");
+    stderr.read_exact(&mut told).expect("it traces");
+    // SAFETY: ends this process at once; what else ends with it is of no interest.
+    unsafe { libc::_exit(5) }
+}
+
+/// Traces the process that `ATTACK` names for `SEED` milliseconds.
+fn trace() {
+    let pid: libc::pid_t = std::env::var(ATTACK).unwrap().parse().expect("a pid");
+    let time = number_from(SEED, 0);
+    let nothing = std::ptr::null_mut::<libc::c_void>();
+    // SAFETY: PTRACE_SEIZE takes no memory.
+    let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, nothing, nothing) };
+    assert_eq!(seized, 0, "{}", std::io::Error::last_os_error());
+    std::io::stderr().write_all(b"t").expect("heard");
+    thread::sleep(Duration::from_millis(time));
+}
+
 /// Does nothing in the run that the user sees.
 #[test]
 fn this_program_started_again_plays_its_role() {
@@ -917,6 +1173,8 @@ fn this_program_started_again_plays_its_role() {
     };
     if role == "is_flooded" {
         be_flooded(&std::env::var(CHANNEL).expect("a channel"));
+    } else if role == "tracer" {
+        trace();
     } else if role == "attacker" {
         // Nobody is to think that an attacker ends because its host does not read any more.
         // SAFETY: ignoring a signal installs no code.

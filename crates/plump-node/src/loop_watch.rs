@@ -3,7 +3,7 @@
 //! answer where one would do.
 //!
 //! For Node on Linux alone. libuv is looked up in the running executable, since nothing else may link to it: Bun has stubs of
-//! it that end the process, in Deno a poll handle never fires, and both are told by `src/environment.ts` to do without.
+//! it that end the process, in Deno a poll handle never fires, and both are told by `src/exchange.ts` to do without.
 
 use napi::sys;
 use std::ffi::{c_char, c_int, c_uint, c_void};

@@ -219,6 +219,7 @@ impl State {
                 Timer::Age(serial) => self.age_due(serial),
                 Timer::Memory(serial) => self.memory_due(serial),
                 Timer::Reap(serial) => self.reap_due(serial),
+                Timer::Exit(serial) => self.exit_due(serial),
                 Timer::Close(pool) => self.close_due(pool, now),
                 Timer::TakeOver => self.take_over(),
                 Timer::Blocks => self.shed_blocks(now),

@@ -2,7 +2,7 @@
 //! for long enough to be moved by the system, and each is woken where the other has just run. On a virtual machine a halted
 //! CPU even counts as taken. So whoever notices moves itself away, rarely.
 //!
-//! Pure logic; `platform::leave_cpu` does it. `docs/decisions/0014-leaving-a-shared-cpu.md` has what was measured.
+//! Pure logic; `platform::leave_cpu` does it. `docs/decisions/0014-leaving-a-shared-cpu.md` says what was refused.
 
 /// So many waits in a row for somebody on the same CPU are a conversation that would be faster from elsewhere.
 const WAITS_BEFORE_MOVING: u32 = 32;

@@ -5,7 +5,7 @@ use super::pool::PoolState;
 use super::worker::{Direction, breach};
 use crate::control::Control;
 use crate::debug;
-use crate::environment::State;
+use crate::environment::{Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::inbox::EntryKind;
@@ -13,10 +13,15 @@ use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
 use crate::timers::Timer;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A worker whose link has closed has this long to exit by itself, so that its exit code can be told.
 const EXIT_AFTER_LINK: Duration = Duration::from_millis(500);
+
+/// The status of a worker that a debugger traces is the debugger's first: so often, and so many times, it is asked for.
+const STATUS_EVERY: Duration = Duration::from_millis(10);
+const STATUS_TRIES: u32 = 100;
 
 /// After the polite signal, a worker has this long before the hard one.
 const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
@@ -81,11 +86,40 @@ impl State {
                 worker.exit = Some(status);
                 self.bury(slot);
             }
-            Ok(None) => {}
+            // Held back by who traces it; or the report was for one that had this place before.
+            Ok(None) if worker.vain_exits < STATUS_TRIES => {
+                worker.vain_exits += 1;
+                let serial = worker.serial;
+                self.add_timer(Instant::now() + STATUS_EVERY, Timer::Exit(serial));
+            }
+            Ok(None) => {
+                debug!("worker {:?} has exited, how is not told", worker.pid);
+                self.bury(slot);
+            }
             Err(error) => {
                 debug!("worker {:?} can't be waited for: {error}", worker.pid);
                 self.bury(slot);
             }
+        }
+    }
+
+    /// Lets the exit of a worker be reported once more, if it has exited.
+    pub(crate) fn exit_due(&mut self, serial: u64) {
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
+        let reactor = Arc::clone(&self.reactor);
+        let key = key_of(Owner::Worker(slot), SourceKind::Exit);
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let Some(child) = &worker.child else { return };
+        reactor.unwatch_exit(child);
+        if let Err(error) = reactor.watch_exit(key, child) {
+            // Whose end can't be noticed is not let live.
+            debug!("worker {:?} can't be watched: {error}", worker.pid);
+            child.kill();
+            self.bury(slot);
         }
     }
 

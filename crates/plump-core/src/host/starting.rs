@@ -110,6 +110,7 @@ impl State {
             sent_log: SentLog::default(),
             link_closed: false,
             exit: None,
+            vain_exits: 0,
             born: Instant::now(),
             to_flush: false,
             heartbeat_set: false,

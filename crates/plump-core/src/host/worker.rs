@@ -61,6 +61,8 @@ pub(crate) struct Worker {
     pub(super) sent_log: SentLog,
     pub(super) link_closed: bool,
     pub(super) exit: Option<ExitStatus>,
+    /// How often its exit was reported while its status could not be had.
+    pub(super) vain_exits: u32,
     pub(super) born: Instant,
     /// It was sent calls that are still to be written.
     pub(super) to_flush: bool,

@@ -14,6 +14,8 @@
 //!   `posix_spawn` 0.3 ms at any size).
 //! - [`Child`]: `pid`, exit watched by the reactor, `try_wait`, `terminate`, `kill`.
 //! - [`Bell`]: wakes one sleeper in this or another process; level, not edge: a ring before the sleep is not lost.
+//! - [`BellSet`]: the bells on which JavaScript sleeps; where the system can, one descriptor that an event loop can watch.
+//! - [`leave_cpu`]: moves the calling thread to another CPU, where that can be worth it.
 //! - [`on_spawner_thread`], [`adopt_parent`], [`ignore_interrupt`], [`exit_now`]: the life of a worker.
 //! - [`is_main_thread`]: `true` is certain, `false` may be a thread of which that is not known.
 //! - [`current_cpu`], [`available_cpus`], [`online_cpus`], [`resident_bytes`], [`cpu_time`], [`parent_id`]: what can be measured.

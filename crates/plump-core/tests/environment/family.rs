@@ -36,14 +36,16 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Ends this process, and with it its workers, when a test takes too long: a hang has a name and leaves nothing behind.
 pub fn within_watchdog(name: &str, test: impl FnOnce()) {
+    within_watchdog_of(4 * PATIENCE, name, test);
+}
+
+/// The same, with another time.
+pub fn within_watchdog_of(limit: Duration, name: &str, test: impl FnOnce()) {
     let (done, finished) = mpsc::channel::<()>();
     let name = name.to_owned();
     let dog = thread::spawn(move || {
-        if finished.recv_timeout(4 * PATIENCE) == Err(RecvTimeoutError::Timeout) {
-            eprintln!(
-                "'{name}' is not done after {:?}: the run ends here",
-                4 * PATIENCE
-            );
+        if finished.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("'{name}' is not done after {limit:?}: the run ends here");
             std::process::abort();
         }
     });
