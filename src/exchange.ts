@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import type { BlockMaker } from './block.js'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
 import { decodeThrown } from './codec/thrown.js'
@@ -27,7 +28,7 @@ import {
 import { rejected } from './rejected.js'
 
 /** Whose calls they are: one started instance. */
-export interface CallOwner {
+export interface CallOwner extends BlockMaker {
   /** Id of its pool. */
   readonly id: number
   readonly codec: PayloadCodec
@@ -251,6 +252,7 @@ export class Exchange {
       owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
+      out.blocks.length === 0 &&
       out.position - out.start <= SMALL_BYTES
     if (!mayWait) this.#submitCalls()
     let token = this.#freeTokens.pop()
@@ -268,6 +270,7 @@ export class Exchange {
     this.#writeCall(owner, command, token, out, timeoutMs, 0)
     if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
     else this.#submitSoon()
+    if (out.blocks.length > 0) this.#moveBlocks(out)
   }
 
   /** Makes a call and blocks until it has settled; returns its result or throws what it failed with. */
@@ -282,6 +285,7 @@ export class Exchange {
     this.flush()
     this.#writeCall(owner, command, NO_TOKEN, out, timeoutMs, 1)
     this.#sendCalls(out)
+    if (out.blocks.length > 0) this.#moveBlocks(out)
     const words = this.#words
     const status = words[WORD.calls + CALL.status]!
     if (status !== 0) throw statusError(status)
@@ -382,6 +386,13 @@ export class Exchange {
     words[at + CALL.length] = out.position - out.start
     words[at + CALL.blocking] = blocking
     words[at + CALL.timeoutMs] = timeoutMs
+    words[at + CALL.block] = out.lastBlock === undefined ? 0 : out.blockFor(owner)
+  }
+
+  /** The only call of those that were just sent has blocks: they are its own, unless it was refused. */
+  #moveBlocks(out: Outgoing): void {
+    if (this.#words[WORD.calls + CALL.status] === 0) out.moveBlocks()
+    else out.dropBlocks()
   }
 
   readonly #flushFromMicrotask = (): void => {
@@ -491,6 +502,11 @@ export class Exchange {
       if (status !== STATUS.again) throw statusError(status)
       lookUp()
     }
+  }
+
+  /** What the last native function that has one said: WORD.status. */
+  get status(): number {
+    return this.#words[WORD.status]!
   }
 
   /** Microseconds of a clock that never goes back, modulo 2^32. */

@@ -30,7 +30,7 @@ export const WORD = {
   callHigh: 8,
   /** in `publish`: where the payload begins in `outgoing`. */
   offset: 9,
-  /** out of `wait`, `take`, `poll`, `publish`: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
+  /** out of `wait`, `take`, `poll`, `publish` (and see `allocateBlock`): 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
   count: 17,
@@ -75,6 +75,8 @@ export const CALL = {
   blocking: 5,
   /** Milliseconds until it times out, 0 for never (at most 2^32 - 1). */
   timeoutMs: 6,
+  /** The block of this pool that its last segment is, from `allocateBlock`: its worker gets it without a copy. 0 for none. */
+  block: 7,
   /** out: 0 = made, or an error kind's number. */
   status: 13,
   /** out: its id, low and high half. */
@@ -319,6 +321,17 @@ export interface Binding {
   takeLarge(token: number): ArrayBuffer | undefined
   /** Copies the bytes of an entry into `buffer`, which has the entry's length; without one they are forgotten. Once per token. */
   copyLarge(token: number, buffer?: ArrayBuffer): void
+
+  // --- blocks that the program fills --------------------------------------------------------------------------
+  /**
+   * A block of `bytes` that workers of the pool can be handed: the memory, and in WORD.status its number. `undefined`: the
+   * number of an error kind is there instead, or 0 where workers can't be handed memory.
+   */
+  allocateBlock(pool: number, bytes: number): ArrayBuffer | undefined
+  /** Takes a block back that was not sent. */
+  releaseBlock(pool: number, block: number): void
+  /** Empties all views of a buffer, where the runtime can. Never throws. */
+  detach(buffer: ArrayBuffer): void
 }
 
 /** The number of every name that no worker has, once a worker has said which names there are. */

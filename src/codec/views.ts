@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import type { BlockParts } from '../block.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
 import { DETACHED_REFUSAL, SHARED_MEMORY_REFUSAL } from './carriage.js'
 import { MAX_RESIZABLE_BYTES } from './limits.js'
@@ -72,6 +73,8 @@ const DATA_VIEW = KIND_NUMBERS.get('DataView')!
  */
 export class Views {
   #views: View[] = NO_VIEWS
+  /** The largest of those that need not be copied. */
+  #block: BlockParts | undefined
 
   get count(): number {
     return this.#views.length
@@ -79,6 +82,14 @@ export class Views {
 
   clear(): void {
     this.#views = NO_VIEWS
+    this.#block = undefined
+  }
+
+  /** The view that was added last shows all of a block. */
+  addBlock(block: BlockParts): void {
+    if (block.number === 0) return
+    const length = this.#block?.bytes?.byteLength ?? 0
+    if (block.bytes!.byteLength > length) this.#block = block
   }
 
   addBuffer(value: ArrayBuffer): void {
@@ -139,7 +150,12 @@ export class Views {
   write(out: Outgoing, maxBytes: number): void {
     const views = this.#views
     const regions: Region[] = []
-    const regionOf = views.length === 1 ? [aloneIn(views[0]!, regions)] : connectAll(views, regions)
+    const block = this.#block
+    const regionOf =
+      views.length === 1
+        ? [aloneIn(views[0]!, regions)]
+        : connectAll(views, regions, block?.bytes?.buffer)
+    out.lastBlock = block
     out.reserve(MAX_VARINT_BYTES)
     writeVarint(out, regions.length)
     let resizable = 0
@@ -168,8 +184,12 @@ function aloneIn({ buffer, start, length, bytes }: View, regions: Region[]): Reg
   return region
 }
 
-/** Adds the regions that these views need; returns that of each view. */
-function connectAll(views: readonly View[], regions: Region[]): Region[] {
+/** Adds the regions that these views need, those of one buffer as the last; returns that of each view. */
+function connectAll(
+  views: readonly View[],
+  regions: Region[],
+  last: ArrayBufferLike | undefined,
+): Region[] {
   const byBuffer = new Map<Bytes, number[]>()
   for (let i = 0; i < views.length; i++) {
     const { buffer } = views[i]!
@@ -179,6 +199,10 @@ function connectAll(views: readonly View[], regions: Region[]): Region[] {
   }
   const regionOf = new Array<Region>(views.length)
   for (const numbers of byBuffer.values()) connect(views, numbers, regions, regionOf)
+  if (last !== undefined) {
+    const at = regions.findIndex((region) => region.buffer === last)
+    if (at !== -1) regions.push(...regions.splice(at, 1))
+  }
   for (let i = 0; i < regions.length; i++) regions[i]!.number = i
   return regionOf
 }

@@ -37,6 +37,8 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_BUS_CLOSED'
   | 'ERR_PLUMP_INVALID_LINK'
   | 'ERR_PLUMP_NO_CONTEXT'
+  | 'ERR_PLUMP_BLOCK_GONE'
+  | 'ERR_PLUMP_BLOCK_LIMIT'
 
 /** Names of the classes in which errors reach the user. */
 export type ErrorClassName =
@@ -267,6 +269,18 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     summary: 'A command that is a method was called before the worker had an instance to run it on.',
     remedy: 'Call `setContext(instance)` in the worker module.',
   },
+  ERR_PLUMP_BLOCK_GONE: {
+    number: 36,
+    class: 'PlumpSerializationError',
+    summary: 'A block was used after it had been passed to a call or released.',
+    remedy: 'Allocate a new block for each call; views of `bytes` that were kept from before must not be used either.',
+  },
+  ERR_PLUMP_BLOCK_LIMIT: {
+    number: 37,
+    class: 'PlumpError',
+    summary: 'All the memory that this instance may use for blocks is in use.',
+    remedy: 'Release blocks that are not sent, wait for calls that have some, or raise `maxBlockBytes`.',
+  },
 }
 
 /** Codes by their number; the place of number 0 is empty. */
@@ -307,4 +321,6 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_BUS_CLOSED',
   'ERR_PLUMP_INVALID_LINK',
   'ERR_PLUMP_NO_CONTEXT',
+  'ERR_PLUMP_BLOCK_GONE',
+  'ERR_PLUMP_BLOCK_LIMIT',
 ]

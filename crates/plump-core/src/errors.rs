@@ -177,6 +177,12 @@ error_kinds! {
     NoContext = 35, "ERR_PLUMP_NO_CONTEXT", Plump,
         "A command that is a method was called before the worker had an instance to run it on.",
         "Call `setContext(instance)` in the worker module.";
+    BlockGone = 36, "ERR_PLUMP_BLOCK_GONE", Serialization,
+        "A block was used after it had been passed to a call or released.",
+        "Allocate a new block for each call; views of `bytes` that were kept from before must not be used either.";
+    BlockLimit = 37, "ERR_PLUMP_BLOCK_LIMIT", Plump,
+        "All the memory that this instance may use for blocks is in use.",
+        "Release blocks that are not sent, wait for calls that have some, or raise `maxBlockBytes`.";
 }
 
 impl ErrorKind {

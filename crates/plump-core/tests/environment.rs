@@ -851,6 +851,7 @@ fn a_pool_that_does_not_exist_takes_no_calls() {
             token: 0,
             timeout_ms: 0,
             blocking: false,
+            block: 0,
         };
         assert_eq!(
             host.core().submit(request, &[]).unwrap_err(),

@@ -397,6 +397,7 @@ impl Host {
             token,
             timeout_ms,
             blocking,
+            block: 0,
         };
         self.core().submit(request, &[payload])
     }
