@@ -351,12 +351,13 @@ export class Exchange {
   }
 
   /** Sends the answers that were held back for those that follow; `out` has their payloads. */
-  flushAnswers(out: Outgoing = this.#outgoing[0]!): void {
+  flushAnswers(out?: Outgoing): void {
     if (this.#answers === 0) return
-    this.attach(out)
+    // What was held back has no segments: those that are there belong to what follows.
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
-    if (out.segments.length === 0) {
+    if (out === undefined || out.segments.length === 0) {
       this.binding.answer()
     } else {
       this.binding.answerWith(out.segments)
@@ -408,7 +409,7 @@ export class Exchange {
   }
 
   /** Sends the calls that were written down, if there are any, and sees to it that their answers are looked for. */
-  #submitCalls(out: Outgoing = this.#outgoing[0]!): void {
+  #submitCalls(out?: Outgoing): void {
     const count = this.#calls
     if (count === 0) return
     this.#sendCalls(out)
@@ -425,11 +426,12 @@ export class Exchange {
     }
   }
 
-  #sendCalls(out: Outgoing): void {
-    this.attach(out)
+  /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
+  #sendCalls(out: Outgoing | undefined): void {
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#calls
     this.#calls = 0
-    if (out.segments.length === 0) {
+    if (out === undefined || out.segments.length === 0) {
       this.binding.submit()
     } else {
       this.binding.submitWith(out.segments)

@@ -76,7 +76,7 @@ export const CALL = {
   /** Milliseconds until it times out, 0 for never (at most 2^32 - 1). */
   timeoutMs: 6,
   /** The block of this pool that its last segment is, from `allocateBlock`: its worker gets it without a copy. 0 for none. */
-  block: 7,
+  block: 12,
   /** out: 0 = made, or an error kind's number. */
   status: 13,
   /** out: its id, low and high half. */

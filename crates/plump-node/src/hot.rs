@@ -52,7 +52,7 @@ mod call {
     pub const LENGTH: usize = 4;
     pub const BLOCKING: usize = 5;
     pub const TIMEOUT_MS: usize = 6;
-    pub const BLOCK: usize = 7;
+    pub const BLOCK: usize = 12;
     pub const STATUS: usize = 13;
     pub const LOW: usize = 14;
     pub const HIGH: usize = 15;
