@@ -68,8 +68,6 @@ export class Pool implements CallOwner {
     this.exchange = exchange
     this.codec = resolveCodec(options.codec ?? 'structured', payloadLimits(options))
     this.spinUs = options.spinUs ?? 50
-    // Without blocks what is allocated is private memory.
-    this.#maxBlockBytes = options.maxBlockBytes || (options.maxPayloadBytes ?? DEFAULT_BLOCK_BYTES)
     const workers = module === undefined ? 0 : (options.workers ?? 1)
     const native = nativeOptions(
       module,
@@ -77,6 +75,9 @@ export class Pool implements CallOwner {
       workers === 'auto' ? Math.min(exchange.binding.availableCpus(), limits.maxWorkers) : workers,
       this.codec,
     )
+    // Without blocks what is allocated is private memory.
+    this.#maxBlockBytes =
+      native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
     try {
       this.id = exchange.binding.poolOpen(JSON.stringify(native))
     } catch (error) {

@@ -28,8 +28,10 @@ const READY_FRONT: usize = 16 * PAGE;
 enum Standing {
     /// Warm, and free since then.
     Free(Instant),
-    /// Somebody has it as long as the lease lives.
-    Out(Weak<()>),
+    /// The program has it, or has lost it when the lease does not live any more.
+    Allocated(Weak<()>),
+    /// A call has it, or a worker, as long as the lease lives.
+    Sent(Weak<()>),
 }
 
 #[derive(Debug)]
@@ -45,9 +47,9 @@ struct Lent {
 /// Why there is no block.
 #[derive(Debug)]
 pub enum Refused {
-    /// All that the limit allows is in use.
+    /// The program has allocated all that the limit allows, and not sent it.
     Limit,
-    /// Workers can't be handed memory of that size, or the system has none left.
+    /// The rest of what the limit allows is with workers, who may keep it as long as they like. Workers can't be handed memory of that size, or the system has none left.
     Unavailable(io::Error),
 }
 
@@ -204,8 +206,17 @@ impl Lender {
     /// # Errors
     /// See [`Refused`].
     pub fn allocate(&mut self, bytes: usize) -> Result<AllocatedBlock, Refused> {
+        let limit = self.limit.next_multiple_of(PAGE);
+        let capacity = rounded(bytes).min(limit);
         if bytes > self.limit {
             return Err(Refused::Limit);
+        }
+        if self.allocated() > limit - capacity {
+            // What it lost does not count.
+            self.collect(Instant::now());
+            if self.allocated() > limit - capacity {
+                return Err(Refused::Limit);
+            }
         }
         let at = match self.warm(bytes) {
             Some(at) => at,
@@ -213,7 +224,7 @@ impl Lender {
                 self.collect(Instant::now());
                 match self.warm(bytes) {
                     Some(at) => at,
-                    None => self.make(rounded(bytes).min(self.limit.next_multiple_of(PAGE)))?,
+                    None => self.make(capacity)?,
                 }
             }
         };
@@ -224,7 +235,7 @@ impl Lender {
         let block = &mut self.blocks[at];
         block.id = self.last_id;
         block.length = bytes;
-        block.standing = Standing::Out(Arc::downgrade(&lease));
+        block.standing = Standing::Allocated(Arc::downgrade(&lease));
         Ok(AllocatedBlock {
             id: block.id,
             mapping: Arc::clone(block.memory.mapping()),
@@ -244,7 +255,7 @@ impl Lender {
             return None;
         }
         let out = Arc::new(());
-        block.standing = Standing::Out(Arc::downgrade(&out));
+        block.standing = Standing::Sent(Arc::downgrade(&out));
         // It can't be claimed again.
         block.id = 0;
         Some(Lease {
@@ -284,7 +295,7 @@ impl Lender {
                     let due = since + self.idle;
                     next = Some(next.map_or(due, |next| next.min(due)));
                 }
-                Standing::Out(_) => {}
+                Standing::Allocated(_) | Standing::Sent(_) => {}
             }
             at += 1;
         }
@@ -298,13 +309,25 @@ impl Lender {
     /// Looks which blocks nobody has any more.
     fn collect(&mut self, now: Instant) {
         for block in &mut self.blocks {
-            if let Standing::Out(lease) = &block.standing
-                && lease.strong_count() == 0
-            {
-                block.id = 0;
-                block.standing = Standing::Free(now);
+            match &block.standing {
+                Standing::Allocated(lease) | Standing::Sent(lease)
+                    if lease.strong_count() == 0 =>
+                {
+                    block.id = 0;
+                    block.standing = Standing::Free(now);
+                }
+                _ => {}
             }
         }
+    }
+
+    /// Bytes that the program has and did not send.
+    fn allocated(&self) -> usize {
+        self.blocks
+            .iter()
+            .filter(|block| matches!(block.standing, Standing::Allocated(_)))
+            .map(|block| block.capacity)
+            .sum()
     }
 
     /// The best free block: not much larger than needed, and of equals the one that was used last.
@@ -328,7 +351,8 @@ impl Lender {
         while self.reserved + capacity > self.limit.next_multiple_of(PAGE)
             || self.blocks.len() >= MAX_BLOCKS
         {
-            self.drop_oldest().ok_or(Refused::Limit)?;
+            self.drop_oldest()
+                .ok_or_else(|| Refused::Unavailable(io::ErrorKind::QuotaExceeded.into()))?;
         }
         let memory = OwnMemory::create(FRONT + capacity).map_err(Refused::Unavailable)?;
         memory
@@ -352,7 +376,7 @@ impl Lender {
             .enumerate()
             .filter_map(|(at, block)| match block.standing {
                 Standing::Free(since) => Some((since, at)),
-                Standing::Out(_) => None,
+                Standing::Allocated(_) | Standing::Sent(_) => None,
             })
             .min()?;
         self.drop_block(oldest.1);

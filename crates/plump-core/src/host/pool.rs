@@ -121,7 +121,7 @@ impl State {
             .pools
             .get_mut(&id)
             .filter(|pool| super::starting::wants_ring(&pool.options))
-            .filter(|_| bytes >= MIN_BLOCK_BYTES)
+            .filter(|pool| bytes >= MIN_BLOCK_BYTES && pool.options.max_block_bytes > 0)
             .ok_or_else(unavailable)?;
         if !pool.lender.has_warm(bytes) {
             let now = Instant::now();
