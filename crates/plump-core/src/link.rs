@@ -13,8 +13,8 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
-use crate::memory::{MemoryGiver, MemoryTaker};
 use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
+use crate::memory::{MemoryGiver, MemoryTaker};
 use crate::platform::{self, Bell, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
 use std::io;
@@ -156,7 +156,10 @@ fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 3])> 
 }
 
 /// Takes over the worker's side of the blocks. None are used until the host has said how many may be.
-fn open_blocks([incoming, outgoing, taker]: [u64; 3]) -> io::Result<Blocks> {
+fn open_blocks(numbers: &[u64]) -> io::Result<Blocks> {
+    let [incoming, outgoing, taker] = *numbers else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
     let incoming = Arc::new(Arena::open_inherited(incoming)?);
     let outgoing = Arc::new(Arena::open_inherited(outgoing)?);
     // The host is trusted: it could do anything to its workers.
@@ -506,9 +509,7 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
         ) => {
             blocks = match more {
                 [] => None,
-                [incoming, outgoing, taker] => {
-                    Some(open_blocks([*incoming, *outgoing, *taker]).map_err(io)?)
-                }
+                [_, _, _] => Some(open_blocks(more).map_err(io)?),
                 _ => return Err(refuse("has no form that this version knows")),
             };
             let numbers = [*memory, *host_io, *host_js, *worker_io, *worker_js];

@@ -492,7 +492,8 @@ fn release_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_va
 
 /// Detaches an `ArrayBuffer`, where the runtime can: its views are empty then.
 fn detach(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
-    let buffer = arguments.first().copied().unwrap_or(ptr::null_mut());
+    let missing = || Error::new(Status::ArrayBufferExpected, "an ArrayBuffer was expected");
+    let buffer = *arguments.first().ok_or_else(missing)?;
     // SAFETY: a value of this call; what is no ArrayBuffer, or can't be detached, is refused by the status.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer) };
     Ok(ptr::null_mut())

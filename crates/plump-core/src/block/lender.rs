@@ -218,15 +218,12 @@ impl Lender {
                 return Err(Refused::Limit);
             }
         }
+        if !self.has_warm(bytes) {
+            self.collect(Instant::now());
+        }
         let at = match self.warm(bytes) {
             Some(at) => at,
-            None => {
-                self.collect(Instant::now());
-                match self.warm(bytes) {
-                    Some(at) => at,
-                    None => self.make(capacity)?,
-                }
-            }
+            None => self.make(capacity)?,
         };
         self.look_after = 1;
         // 0 is no block.
@@ -310,9 +307,7 @@ impl Lender {
     fn collect(&mut self, now: Instant) {
         for block in &mut self.blocks {
             match &block.standing {
-                Standing::Allocated(lease) | Standing::Sent(lease)
-                    if lease.strong_count() == 0 =>
-                {
+                Standing::Allocated(lease) | Standing::Sent(lease) if lease.strong_count() == 0 => {
                     block.id = 0;
                     block.standing = Standing::Free(now);
                 }

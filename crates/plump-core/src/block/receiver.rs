@@ -184,7 +184,11 @@ impl ReceivedBlock {
             Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
             // SAFETY: the mapping has `length` bytes, and so has `into`, which is memory of this process alone.
             Place::Lent(mapping) => unsafe {
-                std::ptr::copy_nonoverlapping(mapping.as_ptr(), into.as_mut_ptr().cast(), into.len());
+                std::ptr::copy_nonoverlapping(
+                    mapping.as_ptr(),
+                    into.as_mut_ptr().cast(),
+                    into.len(),
+                );
             },
         }
         true

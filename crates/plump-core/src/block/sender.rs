@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::lender::Lease;
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START, PAGE};
+use super::lender::Lease;
 use crate::limits::MAX_BLOCKS;
 use crate::memory::MemoryGiver;
 

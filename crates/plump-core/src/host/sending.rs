@@ -162,7 +162,11 @@ impl State {
                 .calls
                 .get_mut(id)
                 .map(|call| {
-                    (std::mem::take(&mut call.payload), call.shown, call.lease.take())
+                    (
+                        std::mem::take(&mut call.payload),
+                        call.shown,
+                        call.lease.take(),
+                    )
                 })
                 .unwrap_or_default();
             if let Some(pool) = self.pools.get_mut(&pool_id) {

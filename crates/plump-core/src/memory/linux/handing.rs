@@ -1,7 +1,7 @@
 //! Descriptors of memory on their way to another process: a pair of sockets beside the link, for nothing else.
 
 use std::io;
-use std::mem::{MaybeUninit, size_of};
+use std::mem::{MaybeUninit, offset_of};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::check;
@@ -11,8 +11,29 @@ use crate::platform::InheritedEnd;
 /// Bytes of the number that goes with a descriptor.
 const NOTE_BYTES: usize = size_of::<u64>();
 
-/// Room for what the system says about one descriptor, in words, so that it is aligned.
-const ABOUT_WORDS: usize = 8;
+/// What goes beside the number, as the system lays it out: a header, and behind it the descriptor.
+#[repr(C)]
+struct About {
+    header: libc::cmsghdr,
+    descriptor: RawFd,
+}
+
+impl About {
+    fn empty() -> Self {
+        // SAFETY: all zeroes is a valid value of both.
+        unsafe { MaybeUninit::zeroed().assume_init() }
+    }
+
+    /// Length of the header and the descriptor, without what follows for alignment.
+    fn bytes<T: TryFrom<usize> + Default>() -> T {
+        // The type of lengths differs between C libraries.
+        T::try_from(offset_of!(Self, descriptor) + size_of::<RawFd>()).unwrap_or_default()
+    }
+
+    fn is_descriptor(&self) -> bool {
+        self.header.cmsg_level == libc::SOL_SOCKET && self.header.cmsg_type == libc::SCM_RIGHTS
+    }
+}
 
 /// Where memory is handed over.
 #[derive(Debug)]
@@ -51,22 +72,12 @@ impl MemoryGiver {
             iov_base: note.as_mut_ptr().cast(),
             iov_len: NOTE_BYTES,
         };
-        let mut about = [0_u64; ABOUT_WORDS];
-        let mut message = message_of(&mut part, &mut about);
-        message.msg_controllen = space_of_one();
-        // SAFETY: the message has room for one header, as its length says.
-        let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-        if header.is_null() {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        // SAFETY: the header lies in `about`, which has room for it and for one descriptor.
-        unsafe {
-            (*header).cmsg_level = libc::SOL_SOCKET;
-            (*header).cmsg_type = libc::SCM_RIGHTS;
-            (*header).cmsg_len = libc::CMSG_LEN(DESCRIPTOR_BYTES) as _;
-            let place = libc::CMSG_DATA(header).cast::<RawFd>();
-            place.write_unaligned(memory.file().as_raw_fd());
-        }
+        let mut about = About::empty();
+        about.header.cmsg_len = About::bytes();
+        about.header.cmsg_level = libc::SOL_SOCKET;
+        about.header.cmsg_type = libc::SCM_RIGHTS;
+        about.descriptor = memory.file().as_raw_fd();
+        let message = message_of(&mut part, &mut about);
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
         // SAFETY: everything that the message names lives until the call returns.
         let sent = unsafe { libc::sendmsg(self.socket.as_raw_fd(), &raw const message, flags) };
@@ -128,9 +139,8 @@ impl MemoryTaker {
             iov_base: note.as_mut_ptr().cast(),
             iov_len: NOTE_BYTES,
         };
-        let mut about = [0_u64; ABOUT_WORDS];
+        let mut about = About::empty();
         let mut message = message_of(&mut part, &mut about);
-        message.msg_controllen = space_of_one();
         let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
         // SAFETY: everything that the message names lives until the call returns, with the lengths it says.
         let received = unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, flags) };
@@ -140,43 +150,21 @@ impl MemoryTaker {
         if received == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // SAFETY: the system has filled the message.
-        let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-        let mut file = None;
-        if !header.is_null() {
-            // SAFETY: the header lies in `about`.
-            let (level, kind) = unsafe { ((*header).cmsg_level, (*header).cmsg_type) };
-            if level == libc::SOL_SOCKET && kind == libc::SCM_RIGHTS {
-                // SAFETY: such a header is followed by a descriptor at least; there is room for one alone.
-                let number =
-                    unsafe { libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned() };
-                // SAFETY: the descriptor is new and nobody else has it.
-                file = Some(unsafe { OwnedFd::from_raw_fd(number) });
-            }
-        }
+        // SAFETY: the descriptor is new and nobody else has it; there is room for one alone.
+        let file = about
+            .is_descriptor()
+            .then(|| unsafe { OwnedFd::from_raw_fd(about.descriptor) });
         Ok((u64::from_le_bytes(note), file))
     }
 }
 
-const DESCRIPTOR_BYTES: u32 = 4;
-
-#[expect(
-    clippy::useless_conversion,
-    clippy::allow_attributes,
-    reason = "the type of a message's length differs between C libraries"
-)]
-fn space_of_one<T: TryFrom<usize> + Default>() -> T {
-    // SAFETY: nothing but arithmetic.
-    let space = unsafe { libc::CMSG_SPACE(DESCRIPTOR_BYTES) } as usize;
-    T::try_from(space).unwrap_or_default()
-}
-
-fn message_of(part: &mut libc::iovec, about: &mut [u64; ABOUT_WORDS]) -> libc::msghdr {
+fn message_of(part: &mut libc::iovec, about: &mut About) -> libc::msghdr {
     // SAFETY: all zeroes is a valid message without anything.
     let mut message: libc::msghdr = unsafe { MaybeUninit::zeroed().assume_init() };
     message.msg_iov = part;
     message.msg_iovlen = 1;
-    message.msg_control = about.as_mut_ptr().cast();
+    message.msg_control = (&raw mut *about).cast();
+    message.msg_controllen = size_of::<About>() as _;
     message
 }
 
@@ -204,10 +192,7 @@ mod tests {
         giver.give(u64::MAX, &memory).unwrap();
         let file = std::fs::File::from(taker.take(u64::MAX).unwrap());
         assert_eq!(file.metadata().unwrap().len(), 8192);
-        assert_eq!(
-            taker.take(7).unwrap_err().kind(),
-            io::ErrorKind::WouldBlock
-        );
+        assert_eq!(taker.take(7).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(giver);
         assert_eq!(
             taker.take(7).unwrap_err().kind(),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -330,7 +330,9 @@ mod tests {
     #[test]
     fn what_is_written_to_a_lent_part_is_seen_there_alone_and_forgotten_with_it() {
         let memory = OwnMemory::create(3 * LARGE_PAGE).unwrap();
-        memory.reserve(LARGE_PAGE - 4096, LARGE_PAGE + 4096).unwrap();
+        memory
+            .reserve(LARGE_PAGE - 4096, LARGE_PAGE + 4096)
+            .unwrap();
         let at = LARGE_PAGE - 8;
         // SAFETY: inside, reserved, and nobody else uses it.
         let ours = unsafe { memory.mapping().as_ptr().add(at) };
@@ -344,7 +346,10 @@ mod tests {
             // SAFETY: as above.
             unsafe { (first.write(99), last.write(99)) };
             // SAFETY: as for `ours`.
-            assert_eq!(unsafe { (ours.read(), ours.add(4999).read()) }, (round, round));
+            assert_eq!(
+                unsafe { (ours.read(), ours.add(4999).read()) },
+                (round, round)
+            );
         }
         assert!(LentMapping::new(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
         assert!(LentMapping::new(copy_of(&memory), usize::MAX, 2).is_err());
