@@ -105,7 +105,14 @@ test.serial('a block may be anywhere among the arguments, and several of them', 
     ])
     const plain = new Uint8Array(400_000).fill(5)
     const [a, b, c, d] = blocks as [PlumpBlock, PlumpBlock, PlumpBlock, PlumpBlock]
-    const seen = await plump.acall('take', { a, deep: [1, { b }] }, new Map([['c', c]]), plain, 'x', d)
+    const seen = await plump.acall(
+      'take',
+      { a, deep: [1, { b }] },
+      new Map([['c', c]]),
+      plain,
+      'x',
+      d,
+    )
     t.deepEqual(seen, [
       wanted[0],
       wanted[1],
@@ -117,26 +124,29 @@ test.serial('a block may be anywhere among the arguments, and several of them', 
   }
 })
 
-test.serial('one block twice in one call is one array, and its views share its memory', async (t) => {
-  const plump = start<Commands>(t, 'buffers.mjs')
-  for (const bytes of [100, 2 * MIB]) {
-    const block = plump.allocate(bytes)
-    t.true(await plump.acall('areShared', block, block))
-    const other = plump.allocate(bytes)
-    t.true(await plump.acall('areShared', other.bytes.subarray(8, 50), other))
-    const whole = plump.allocate(bytes)
-    const wanted = fill(whole.bytes, 3)
-    const { buffer } = whole.bytes
-    t.is(await plump.acall('digest', new Uint8Array(buffer)), wanted, 'a view alone is copied')
-    t.is(digest(whole.bytes), wanted, 'and leaves the block where it is')
-    const [back, own] = (await plump.acall('echo', [buffer, whole] as unknown)) as [
-      ArrayBuffer,
-      Uint8Array,
-    ]
-    t.is(digest(new Uint8Array(back)), wanted)
-    t.is(own.buffer, back)
-  }
-})
+test.serial(
+  'one block twice in one call is one array, and its views share its memory',
+  async (t) => {
+    const plump = start<Commands>(t, 'buffers.mjs')
+    for (const bytes of [100, 2 * MIB]) {
+      const block = plump.allocate(bytes)
+      t.true(await plump.acall('areShared', block, block))
+      const other = plump.allocate(bytes)
+      t.true(await plump.acall('areShared', other.bytes.subarray(8, 50), other))
+      const whole = plump.allocate(bytes)
+      const wanted = fill(whole.bytes, 3)
+      const { buffer } = whole.bytes
+      t.is(await plump.acall('digest', new Uint8Array(buffer)), wanted, 'a view alone is copied')
+      t.is(digest(whole.bytes), wanted, 'and leaves the block where it is')
+      const [back, own] = (await plump.acall('echo', [buffer, whole] as unknown)) as [
+        ArrayBuffer,
+        Uint8Array,
+      ]
+      t.is(digest(new Uint8Array(back)), wanted)
+      t.is(own.buffer, back)
+    }
+  },
+)
 
 test.serial('the bytes lie where numbers can be read from them', async (t) => {
   const plump = start<Commands>(t, 'buffers.mjs')
@@ -391,7 +401,10 @@ test.serial('large arguments go with their own call where small ones are held ba
     const lent = plump.acall('digest', block)
     const more = Array.from({ length: 3 }, (_, i) => plump.acall('add', i, 1))
     t.is(plump.call('digest', bytes), digest(bytes))
-    t.deepEqual(await Promise.all(small), Array.from({ length: 30 }, (_, i) => i + 1))
+    t.deepEqual(
+      await Promise.all(small),
+      Array.from({ length: 30 }, (_, i) => i + 1),
+    )
     t.is(await large, digest(bytes))
     t.is(await lent, wanted)
     t.deepEqual(await Promise.all(more), [1, 2, 3])

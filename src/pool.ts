@@ -76,8 +76,7 @@ export class Pool implements CallOwner {
       this.codec,
     )
     // Without blocks what is allocated is private memory.
-    this.#maxBlockBytes =
-      native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
+    this.#maxBlockBytes = native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
     try {
       this.id = exchange.binding.poolOpen(JSON.stringify(native))
     } catch (error) {
@@ -165,7 +164,9 @@ export class Pool implements CallOwner {
     try {
       return makeBlock(this, 0, new ArrayBuffer(bytes))
     } catch (cause) {
-      throw new PlumpError('ERR_PLUMP_BLOCK_LIMIT', 'There is no memory for such a block.', { cause })
+      throw new PlumpError('ERR_PLUMP_BLOCK_LIMIT', 'There is no memory for such a block.', {
+        cause,
+      })
     }
   }
 

@@ -293,7 +293,8 @@ function readViews(start: number, end: number): void {
 
 function readRegion(): Region {
   const flags = bytes[take(1)]!
-  if (flags > (REGION_SEGMENT | REGION_RESIZABLE | REGION_BLOCK)) throw malformed('it has unknown flags')
+  if (flags > (REGION_SEGMENT | REGION_RESIZABLE | REGION_BLOCK))
+    throw malformed('it has unknown flags')
   const length = readVarint()
   const max = (flags & REGION_RESIZABLE) === 0 ? -1 : readVarint()
   if (max !== -1 && (max < length || max > MAX_RESIZABLE_BYTES)) {

@@ -156,7 +156,7 @@ fn what_the_receiver_writes_is_seen_by_nobody_else_and_not_in_the_next_payload()
         unsafe { received.as_ptr().write_bytes(99, received.len()) };
         for place in [0, 6 * MIB - 1] {
             // SAFETY: inside of the block, which nobody else writes.
-            assert_eq!(unsafe { *block.as_ptr().add(place) }, byte);
+            assert_eq!(unsafe { block.as_ptr().wrapping_add(place).read() }, byte);
         }
         drop(received);
         let blocks = ports.0.blocks().unwrap();

@@ -340,16 +340,15 @@ mod tests {
             // SAFETY: as above.
             unsafe { ours.write_bytes(round, 5000) };
             let lent = LentMapping::new(copy_of(&memory), at, 5000).unwrap();
-            let (first, last) = (lent.as_ptr(), lent.as_ptr().wrapping_add(4999));
-            // SAFETY: both lie in the mapping, which lives.
-            assert_eq!(unsafe { (first.read(), last.read()) }, (round, round));
-            // SAFETY: as above.
-            unsafe { (first.write(99), last.write(99)) };
-            // SAFETY: as for `ours`.
-            assert_eq!(
-                unsafe { (ours.read(), ours.add(4999).read()) },
-                (round, round)
-            );
+            for place in [0, 4999] {
+                let (theirs, ours) = (lent.as_ptr().wrapping_add(place), ours.wrapping_add(place));
+                // SAFETY: inside of the mapping, which lives.
+                assert_eq!(unsafe { theirs.read() }, round);
+                // SAFETY: as above.
+                unsafe { theirs.write(99) };
+                // SAFETY: inside, reserved, and nobody else writes it.
+                assert_eq!(unsafe { ours.read() }, round);
+            }
         }
         assert!(LentMapping::new(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
         assert!(LentMapping::new(copy_of(&memory), usize::MAX, 2).is_err());
