@@ -1,7 +1,30 @@
 // Generated from src/index.ts by `npm run generate`; edit the sources.
 
+/**
+ * Memory for a large argument, from `allocate(bytes)` of an instance. Fill `bytes`, then pass the block itself to a call of
+ * that instance: the handler gets a `Uint8Array` of the same memory, without a copy.
+ *
+ * Passing it moves it: once the call was made, however that ends, the block can't be used again. A call that could not be
+ * made (its arguments can't be sent, the queue is full, the instance is closed) leaves it as it is. Views of `bytes` that
+ * were kept from before must not be used any more: their memory is somebody else's.
+ */
+export declare class PlumpBlock implements Disposable {
+	/** How many bytes it has. */
+	readonly byteLength: number;
+	/**
+	 * The memory. What is in it at first is whatever an earlier block of this instance left there, or zeros.
+	 *
+	 * @throws PlumpSerializationError `ERR_PLUMP_BLOCK_GONE` once the block was passed to a call or released.
+	 */
+	get bytes(): Uint8Array;
+	/** Gives the memory back, if the block was not passed to a call. Does nothing the second time. */
+	release(): void;
+	[Symbol.dispose](): void;
+	/** @throws PlumpSerializationError `ERR_PLUMP_UNSERIALIZABLE`: JSON has no form for bytes. */
+	toJSON(): never;
+}
 /** The stable codes of all errors of plump-ipc. docs/errors.md says what to do about each. */
-export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT" | "ERR_PLUMP_BLOCK_GONE" | "ERR_PLUMP_CANCELLED" | "ERR_PLUMP_QUEUE_TIMEOUT" | "ERR_PLUMP_RUN_TIMEOUT" | "ERR_PLUMP_WORKER_ENDED" | "ERR_PLUMP_NO_CALL" | "ERR_PLUMP_CIRCUIT_OPEN";
+export type PlumpErrorCode = "ERR_PLUMP_WORKER_EXITED" | "ERR_PLUMP_WORKER_KILLED" | "ERR_PLUMP_WORKER_LOST" | "ERR_PLUMP_WORKER_UNRESPONSIVE" | "ERR_PLUMP_START_FAILED" | "ERR_PLUMP_START_TIMEOUT" | "ERR_PLUMP_SPAWN_FAILED" | "ERR_PLUMP_PROTOCOL" | "ERR_PLUMP_VERSION_MISMATCH" | "ERR_PLUMP_CLOSED" | "ERR_PLUMP_NOT_STARTED" | "ERR_PLUMP_ALREADY_STARTED" | "ERR_PLUMP_NOT_A_WORKER" | "ERR_PLUMP_START_IN_WORKER" | "ERR_PLUMP_NESTING_TOO_DEEP" | "ERR_PLUMP_TOO_MANY_WORKERS" | "ERR_PLUMP_UNKNOWN_COMMAND" | "ERR_PLUMP_DUPLICATE_COMMAND" | "ERR_PLUMP_INVALID_COMMAND_NAME" | "ERR_PLUMP_INVALID_OPTION" | "ERR_PLUMP_INVALID_ARGUMENT" | "ERR_PLUMP_CALL_TIMEOUT" | "ERR_PLUMP_BUS_TIMEOUT" | "ERR_PLUMP_UNSERIALIZABLE" | "ERR_PLUMP_TOO_DEEP" | "ERR_PLUMP_PAYLOAD_TOO_LARGE" | "ERR_PLUMP_DECODE" | "ERR_PLUMP_CODEC" | "ERR_PLUMP_CODEC_MISMATCH" | "ERR_PLUMP_GENERATOR_RESULT" | "ERR_PLUMP_QUEUE_FULL" | "ERR_PLUMP_BINDING_MISSING" | "ERR_PLUMP_BUS_CLOSED" | "ERR_PLUMP_INVALID_LINK" | "ERR_PLUMP_NO_CONTEXT" | "ERR_PLUMP_BLOCK_GONE" | "ERR_PLUMP_CANCELLED" | "ERR_PLUMP_QUEUE_TIMEOUT" | "ERR_PLUMP_RUN_TIMEOUT" | "ERR_PLUMP_WORKER_ENDED" | "ERR_PLUMP_NO_CALL" | "ERR_PLUMP_CIRCUIT_OPEN" | "ERR_PLUMP_BLOCK_LIMIT";
 /**
  * What every error of this package is.
  *
@@ -226,7 +249,10 @@ export type CommandName<Commands> = {
 	[Name in keyof Commands]: Name extends "default" ? never : Commands[Name] extends Handler ? Name : never;
 }[keyof Commands] & string;
 /** What a command takes. */
-export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown ? Arguments : never;
+export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown ? {
+	[At in keyof Arguments]: OrBlock<Arguments[At]>;
+} : never;
+type OrBlock<Argument> = Uint8Array extends Argument ? Argument | PlumpBlock : Argument;
 /** What a call of a command gives: what the handler returns, with its promise awaited. */
 export type CommandResult<Command> = Command extends (...args: never[]) => infer Result ? Awaited<Result> : never;
 /** `call` and `acall` with options of their own, from `with(options)`. */
@@ -338,6 +364,19 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
 	 */
 	with(options: CallOptions): Calls<Commands>;
+	/**
+	 * Memory for a large argument, which workers of this instance get without a copy: fill `bytes` of the block, then pass the
+	 * block itself to a call, in the place of a `Uint8Array`. See `PlumpBlock`.
+	 *
+	 * All blocks that are not yet passed or still with a worker take at most `maxBlockBytes` together. Where memory can't be
+	 * shared (over pipes, on Windows and macOS, with `maxBlockBytes: 0`), and below 128 KiB, where it does not pay, the block
+	 * is ordinary memory and is copied as a `Uint8Array` is.
+	 *
+	 * @param bytes from 1 to `maxBlockBytes`.
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_BLOCK_LIMIT`; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+	 * `ERR_PLUMP_CLOSED`.
+	 */
+	allocate(bytes: number): PlumpBlock;
 	/**
 	 * A link for a worker process that the program starts itself, in any way that can hand over descriptors; that
 	 * process calls `runWorker()`. On an instance that was not started, links are its only workers.

@@ -13,6 +13,7 @@ const HEADER_BYTES = 24
 const MAX_BODY_BYTES = 65_536
 const FLAG_MORE = 1
 const FLAG_BLOCK = 2
+const FLAG_LENT = 4
 const KIND = { Call: 1, Result: 2, Thrown: 3, Chunk: 4, Started: 5, Refused: 6, Control: 16, Event: 17 }
 type Kind = keyof typeof KIND
 
@@ -78,6 +79,7 @@ const headers = [
   good('five calls have begun', { kind: 'Started', call: 5 }),
   good('a refusal', { kind: 'Refused', size: 12, call: 9, a: 17 }),
   good('a result in a block', { kind: 'Result', flags: FLAG_BLOCK, size: 32, call: 3, a: 17 }),
+  good('a call with a block that was handed over', { kind: 'Call', flags: FLAG_LENT, size: 32, call: 3, a: 1 }),
   good('a control message', { kind: 'Control', size: 3 }),
   good('the beginning of a long control message', { kind: 'Control', flags: FLAG_MORE, size: 65_000 }),
   good('the seventh event', { kind: 'Event', size: 11, call: 7 }),
@@ -90,10 +92,12 @@ const headers = [
   bad('kind 15', 'UnknownKind', { kind: 'Call' }, 4, 15),
   bad('kind 18', 'UnknownKind', { kind: 'Call' }, 4, 18),
   bad('kind 255', 'UnknownKind', { kind: 'Call' }, 4, 255),
-  bad('an unknown flag', 'UnknownFlags', { kind: 'Call', flags: 4 }),
+  bad('an unknown flag', 'UnknownFlags', { kind: 'Call', flags: 8 }),
   bad('an unknown flag beside a known one', 'UnknownFlags', { kind: 'Call', flags: 3, size: 8 }),
   bad('an event in a block', 'UnknownFlags', { kind: 'Event', flags: FLAG_BLOCK, size: 32 }),
   bad('a refusal in a block', 'UnknownFlags', { kind: 'Refused', flags: FLAG_BLOCK, size: 32 }),
+  bad('a result that was handed over', 'UnknownFlags', { kind: 'Result', flags: FLAG_LENT, size: 32 }),
+  bad('a block that was handed over without its range', 'NoRange', { kind: 'Call', flags: FLAG_LENT, size: 31 }),
   bad('a block without its range', 'NoRange', { kind: 'Call', flags: FLAG_BLOCK }),
   bad('a block with too much of a range', 'NoRange', { kind: 'Result', flags: FLAG_BLOCK, size: 33 }),
   bad('a part that goes on', 'UnknownFlags', { kind: 'Chunk', flags: FLAG_MORE, size: 8 }),
@@ -343,8 +347,8 @@ const links = [
   },
   {
     name: 'over a ring, with blocks',
-    value: '1 4242 ring 3 4 5 6 7 8 9 10 11',
-    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9', '10', '11'] },
+    value: '1 4242 ring 3 4 5 6 7 8 9 10 11 12',
+    fields: { parent: 4242, channel: 'ring', descriptors: ['3', '4', '5', '6', '7', '8', '9', '10', '11', '12'] },
   },
   {
     name: 'of a process that the user starts',

@@ -1,6 +1,8 @@
 // The types that flow from a worker's module to `call` and `acall`. No `any`: `never[]` is what every function's
 // parameters accept.
 
+import type { PlumpBlock } from './block.js'
+
 /** Any function. */
 export type Handler = (...args: never[]) => unknown
 
@@ -19,8 +21,11 @@ export type CommandName<Commands> = {
 
 /** What a command takes. */
 export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown
-  ? Arguments
+  ? { [At in keyof Arguments]: OrBlock<Arguments[At]> }
   : never
+
+/** A block can be passed where the handler takes a `Uint8Array`. */
+type OrBlock<Argument> = Uint8Array extends Argument ? Argument | PlumpBlock : Argument
 
 /** What a call of a command gives: what the handler returns, with its promise awaited. */
 export type CommandResult<Command> = Command extends (...args: never[]) => infer Result

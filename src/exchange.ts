@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import type { BlockMaker } from './block.js'
 import type { CallSettings } from './call-settings.js'
 import type { PayloadCodec } from './codec/codec.js'
 import { Outgoing } from './codec/outgoing.js'
@@ -29,7 +30,7 @@ import {
 import { rejected } from './rejected.js'
 
 /** Whose calls they are: one started instance. */
-export interface CallOwner {
+export interface CallOwner extends BlockMaker {
   /** Id of its pool. */
   readonly id: number
   readonly codec: PayloadCodec
@@ -257,6 +258,7 @@ export class Exchange {
       owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
+      out.blocks.length === 0 &&
       out.position - out.start <= SMALL_BYTES
     if (!mayWait) this.#submitCalls()
     let token = this.#freeTokens.pop()
@@ -274,6 +276,7 @@ export class Exchange {
     this.#writeCall(owner, command, token, out, settings, 0)
     if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
     else this.#submitSoon()
+    if (out.blocks.length > 0) this.#moveBlocks(out)
   }
 
   /** As `post`, for a call that can be given up: it is sent at once, and what is returned gives it up. */
@@ -335,6 +338,7 @@ export class Exchange {
     this.flush()
     this.#writeCall(owner, command, NO_TOKEN, out, settings, CALL_FLAG.blocking)
     this.#sendCalls(out)
+    if (out.blocks.length > 0) this.#moveBlocks(out)
     const words = this.#words
     const status = words[WORD.calls + CALL.status]!
     if (status !== 0) throw statusError(status)
@@ -402,12 +406,13 @@ export class Exchange {
   }
 
   /** Sends the answers that were held back for those that follow; `out` has their payloads. */
-  flushAnswers(out: Outgoing = this.#outgoing[0]!): void {
+  flushAnswers(out?: Outgoing): void {
     if (this.#answers === 0) return
-    this.attach(out)
+    // What was held back has no segments: those that are there belong to what follows.
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
-    if (out.segments.length === 0) {
+    if (out === undefined || out.segments.length === 0) {
       this.binding.answer()
     } else {
       this.binding.answerWith(out.segments)
@@ -443,6 +448,13 @@ export class Exchange {
       words[at + CALL.runMs] = settings.runMs
       words[at + CALL.graceMs] = settings.graceMs
     }
+    words[at + CALL.block] = out.lastBlock === undefined ? 0 : out.blockFor(owner)
+  }
+
+  /** The only call of those that were just sent has blocks: they are its own, unless it was refused. */
+  #moveBlocks(out: Outgoing): void {
+    if (this.#words[WORD.calls + CALL.status] === 0) out.moveBlocks()
+    else out.dropBlocks()
   }
 
   readonly #flushFromMicrotask = (): void => {
@@ -458,7 +470,7 @@ export class Exchange {
   }
 
   /** Sends the calls that were written down, if there are any, and sees to it that their answers are looked for. */
-  #submitCalls(out: Outgoing = this.#outgoing[0]!): void {
+  #submitCalls(out?: Outgoing): void {
     const count = this.#calls
     if (count === 0) return
     this.#sendCalls(out)
@@ -475,11 +487,12 @@ export class Exchange {
     }
   }
 
-  #sendCalls(out: Outgoing): void {
-    this.attach(out)
+  /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
+  #sendCalls(out: Outgoing | undefined): void {
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#calls
     this.#calls = 0
-    if (out.segments.length === 0) {
+    if (out === undefined || out.segments.length === 0) {
       this.binding.submit()
     } else {
       this.binding.submitWith(out.segments)
@@ -552,6 +565,11 @@ export class Exchange {
       if (status !== STATUS.again) throw statusError(status)
       lookUp()
     }
+  }
+
+  /** What the last native function that has one said: WORD.status. */
+  get status(): number {
+    return this.#words[WORD.status]!
   }
 
   /** Microseconds of a clock that never goes back, modulo 2^32. */

@@ -32,7 +32,7 @@ export const WORD = {
   offset: 9,
   /** in `begin`, `passOver`: the place of the call. */
   place: 10,
-  /** out of `wait`, `take`, `poll`, `publish`, `cancel`, `begin`: 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
+  /** out of `wait`, `take`, `poll`, `publish`, `cancel`, `begin` (and see `allocateBlock`): 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
   count: 17,
@@ -82,6 +82,8 @@ export const CALL = {
   runMs: 8,
   /** With CALL_FLAG.limited: milliseconds after having been given up until its worker is ended; 2^32 - 1: as the pool says. */
   graceMs: 9,
+  /** The block of this pool that its last segment is, from `allocateBlock`: its worker gets it without a copy. 0 for none. */
+  block: 12,
   /** out: 0 = made, or an error kind's number. */
   status: 13,
   /** out: its id, low and high half. */
@@ -387,6 +389,17 @@ export interface Binding {
   takeLarge(token: number): ArrayBuffer | undefined
   /** Copies the bytes of an entry into `buffer`, which has the entry's length; without one they are forgotten. Once per token. */
   copyLarge(token: number, buffer?: ArrayBuffer): void
+
+  // --- blocks that the program fills --------------------------------------------------------------------------
+  /**
+   * A block of `bytes` that workers of the pool can be handed: the memory, and in WORD.status its number. `undefined`: the
+   * number of an error kind is there instead, or 0 where workers can't be handed memory.
+   */
+  allocateBlock(pool: number, bytes: number): ArrayBuffer | undefined
+  /** Takes a block back that was not sent. */
+  releaseBlock(pool: number, block: number): void
+  /** Empties all views of a buffer, where the runtime can. Never throws. */
+  detach(buffer: ArrayBuffer): void
 }
 
 /** The number of every name that no worker has, once a worker has said which names there are. */

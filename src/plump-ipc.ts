@@ -1,3 +1,4 @@
+import type { PlumpBlock } from './block.js'
 import { callAsync } from './call-async.js'
 import { type CallSettings, callSettings, NO_SETTINGS } from './call-settings.js'
 import { callSync } from './call-sync.js'
@@ -133,6 +134,22 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
           ? this.#notStarted()
           : callAsync(this.#pool, name, args, all())) as never,
     }
+  }
+
+  /**
+   * Memory for a large argument, which workers of this instance get without a copy: fill `bytes` of the block, then pass the
+   * block itself to a call, in the place of a `Uint8Array`. See `PlumpBlock`.
+   *
+   * All blocks that are not yet passed or still with a worker take at most `maxBlockBytes` together. Where memory can't be
+   * shared (over pipes, on Windows and macOS, with `maxBlockBytes: 0`), and below 128 KiB, where it does not pay, the block
+   * is ordinary memory and is copied as a `Uint8Array` is.
+   *
+   * @param bytes from 1 to `maxBlockBytes`.
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_BLOCK_LIMIT`; PlumpConnectionError `ERR_PLUMP_NOT_STARTED`,
+   * `ERR_PLUMP_CLOSED`.
+   */
+  allocate(bytes: number): PlumpBlock {
+    return this.#started().allocate(bytes)
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { makeBlock, type PlumpBlock } from './block.js'
 import { type PayloadCodec, resolveCodec } from './codec/codec.js'
 import { checkCommandName } from './command-names.js'
 import { didYouMean } from './did-you-mean.js'
@@ -23,6 +24,7 @@ import {
 import type { PlumpOptions } from './options.js'
 import { packageRoot } from './package-root.js'
 import { rejected } from './rejected.js'
+import { shown } from './shown.js'
 import { version } from './generated/version.js'
 import type { Welcome } from './welcome.js'
 
@@ -31,6 +33,7 @@ const MAX_DEPTH = 8
 const DEPTH = 'PLUMP_IPC_DEPTH'
 /** Calls in flight with which a worker has enough to do until a few more have been made. */
 const ENOUGH_PER_WORKER = 8
+const DEFAULT_BLOCK_BYTES = 256 * 1024 ** 2
 const ADDON = 'PLUMP_IPC_ADDON'
 
 type Readiness =
@@ -52,6 +55,7 @@ export class Pool implements CallOwner {
   readonly enough: number
   /** What `workers: 'auto'` has found. */
   readonly auto: Allowance | undefined
+  readonly #maxBlockBytes: number
   /** Whether its calls keep the event loop alive. */
   refed = true
 
@@ -77,6 +81,8 @@ export class Pool implements CallOwner {
       this.auto = JSON.parse(exchange.binding.allowance(options.maxRssBytes ?? 0)) as Allowance
     const workers = asked === 'auto' ? this.auto!.chosen : asked
     const native = nativeOptions(module, options, workers, this.codec)
+    // Without blocks what is allocated is private memory.
+    this.#maxBlockBytes = native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
     try {
       this.id = exchange.binding.poolOpen(JSON.stringify(native))
     } catch (error) {
@@ -137,6 +143,45 @@ export class Pool implements CallOwner {
           this.exchange.reconsider()
         })
     }
+  }
+
+  /**
+   * A block of that many bytes.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, `ERR_PLUMP_BLOCK_LIMIT`; PlumpConnectionError `ERR_PLUMP_CLOSED`
+   */
+  allocate(bytes: number): PlumpBlock {
+    const most = this.#maxBlockBytes
+    if (!Number.isInteger(bytes) || bytes < 1 || bytes > most)
+      throw new PlumpError(
+        'ERR_PLUMP_INVALID_ARGUMENT',
+        `allocate(bytes) takes an integer from 1 to ${most.toLocaleString('en-US')} (maxBlockBytes), got ${shown(bytes)}.`,
+      )
+    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
+    const { exchange } = this
+    const buffer = exchange.binding.allocateBlock(this.id, bytes)
+    const status = exchange.status
+    if (buffer !== undefined) return makeBlock(this, status, buffer)
+    if (status !== 0)
+      throw new PlumpError(
+        'ERR_PLUMP_BLOCK_LIMIT',
+        `A block of ${bytes.toLocaleString('en-US')} bytes was asked for, and the others take too much of the ${most.toLocaleString('en-US')} bytes of maxBlockBytes.`,
+      )
+    try {
+      return makeBlock(this, 0, new ArrayBuffer(bytes))
+    } catch (cause) {
+      throw new PlumpError('ERR_PLUMP_BLOCK_LIMIT', 'There is no memory for such a block.', {
+        cause,
+      })
+    }
+  }
+
+  releaseBlock(number: number): void {
+    this.exchange.binding.releaseBlock(this.id, number)
+  }
+
+  detach(buffer: ArrayBuffer): void {
+    this.exchange.binding.detach(buffer)
   }
 
   close(graceMs: number): Promise<void> {
@@ -282,7 +327,7 @@ function nativeOptions(
     heartbeatMs: options.heartbeatMs ?? 1_000,
     heartbeatTimeoutMs: options.heartbeatTimeoutMs ?? 30_000,
     maxPayloadBytes: welcome.maxPayloadBytes,
-    maxBlockBytes: options.maxBlockBytes ?? 256 * 1024 ** 2,
+    maxBlockBytes: options.maxBlockBytes ?? DEFAULT_BLOCK_BYTES,
     blockIdleMs: options.blockIdleMs ?? 1_000,
     trusted: options.trusted ?? false,
     maxQueue: options.maxQueue ?? 1_000_000,

@@ -74,6 +74,7 @@ const kinds = new Map(
 )
 const MORE = 1
 const BLOCK = 2
+const LENT = 4
 
 interface Header {
   size: number
@@ -90,12 +91,17 @@ function readHeader(frame: Buffer): Header {
   const size = frame.readUInt32LE(0)
   if (kind === undefined) throw new Error('UnknownKind')
   const mayBeInBlock = kind.long && !['Control', 'Event'].includes(kind.name)
-  if (flags > BLOCK || (flags === MORE && !kind.long) || (flags === BLOCK && !mayBeInBlock))
+  if (
+    ![0, MORE, BLOCK, LENT].includes(flags) ||
+    (flags === MORE && !kind.long) ||
+    (flags === BLOCK && !mayBeInBlock) ||
+    (flags === LENT && kind.name !== 'Call')
+  )
     throw new Error('UnknownFlags')
   if (frame.readUInt16LE(6) !== 0) throw new Error('Reserved')
   if (size > vectors.maxBodyBytes) throw new Error('TooLarge')
   if (flags === MORE && size < 8) throw new Error('Truncated')
-  if (flags === BLOCK && size !== 32) throw new Error('NoRange')
+  if ((flags === BLOCK || flags === LENT) && size !== 32) throw new Error('NoRange')
   const call = frame.readBigUInt64LE(8).toString()
   const a = frame.readUInt32LE(16)
   return { size, kind: kind.name, flags, call, a, b: frame.readUInt32LE(20) }
@@ -221,7 +227,7 @@ function readEvent(body: Buffer): { queue: string; topic: string; payload: strin
 
 function readLink(value: string): object {
   const [form, parent, channel, ...descriptors] = value.split(' ')
-  const counts = { pipe: [4], ring: [7, 9] }[channel ?? '']
+  const counts = { pipe: [4], ring: [7, 10] }[channel ?? '']
   const numbers = [parent, ...descriptors].every((word) => /^\d+$/.test(word ?? ''))
   if (form !== '1' || !numbers || !counts?.includes(descriptors.length))
     throw new Error('no link')

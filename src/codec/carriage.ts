@@ -2,6 +2,7 @@
 // JavaScript, which can ask for most of these slots but not for all.
 
 import { types } from 'node:util'
+import { BLOCK } from '../block.js'
 
 const SHARED_MEMORY =
   'is a SharedArrayBuffer or a view of one, which another process cannot share. Send a copy: new Uint8Array(view).'
@@ -144,6 +145,8 @@ interface Verdict {
   readonly refusal: string
   /** No prototype on the way up is of native code: nothing special is to be expected behind it. */
   readonly isOrdinary: boolean
+  /** They are blocks, which have a form of their own. */
+  readonly isBlock: boolean
 }
 
 const verdicts = new WeakMap<object, Verdict>()
@@ -163,7 +166,7 @@ export function verdictOn(prototype: object): Verdict {
 
 function judge(prototype: object): Verdict {
   const refused = refusedPrototypes()
-  const refuse = (refusal: string): Verdict => ({ refusal, isOrdinary: false })
+  const refuse = (refusal: string): Verdict => ({ refusal, isOrdinary: false, isBlock: false })
   let isOrdinary = true
   for (
     let at: object | null = prototype;
@@ -172,6 +175,7 @@ function judge(prototype: object): Verdict {
   ) {
     if (at === Object.prototype) break
     if (types.isProxy(at)) return refuse(PROXY_REFUSAL)
+    if (Object.hasOwn(at, BLOCK)) return { refusal: PLAIN, isOrdinary: false, isBlock: true }
     const known = refused.get(at)
     if (known !== undefined) return refuse(known)
     const constructor: unknown = Object.getOwnPropertyDescriptor(at, 'constructor')?.value
@@ -187,7 +191,7 @@ function judge(prototype: object): Verdict {
     if (REFUSED_INTRINSICS.has(name)) return refuse(called(name))
     if (!(name in globals)) return refuse(called(name === '' ? 'native object' : name))
   }
-  return { refusal: PLAIN, isOrdinary }
+  return { refusal: PLAIN, isOrdinary, isBlock: false }
 }
 
 /** Why this object cannot be sent, whatever its prototype says, or '' if its own properties can. */

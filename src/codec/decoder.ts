@@ -46,6 +46,7 @@ import {
   OBJECT_WIDE,
   REFERENCE,
   REGEXP,
+  REGION_BLOCK,
   REGION_RESIZABLE,
   REGION_SEGMENT,
   SET,
@@ -70,6 +71,8 @@ interface Region {
   /** Largest length if resizable, else -1. */
   readonly max: number
   readonly isSegment: boolean
+  /** Nobody minds if its views show a part of something larger. */
+  readonly isBlock: boolean
   /** The ArrayBuffer itself is part of the value, so it must end where its bytes end. */
   isExposed: boolean
   views: number
@@ -290,7 +293,8 @@ function readViews(start: number, end: number): void {
 
 function readRegion(): Region {
   const flags = bytes[take(1)]!
-  if (flags > (REGION_SEGMENT | REGION_RESIZABLE)) throw malformed('it has unknown flags')
+  if (flags > (REGION_SEGMENT | REGION_RESIZABLE | REGION_BLOCK))
+    throw malformed('it has unknown flags')
   const length = readVarint()
   const max = (flags & REGION_RESIZABLE) === 0 ? -1 : readVarint()
   if (max !== -1 && (max < length || max > MAX_RESIZABLE_BYTES)) {
@@ -302,6 +306,7 @@ function readRegion(): Region {
     length,
     max,
     isSegment,
+    isBlock: (flags & REGION_BLOCK) !== 0,
     isExposed: false,
     views: 0,
     buffer: undefined,
@@ -711,7 +716,7 @@ function readView(): object {
   if (name === 'Buffer' && isAlone(region) && length === region.length && !isShown(region)) {
     return referable(bufferAlone(region.start, length))
   }
-  const buffer = bufferOf(region, name === 'Buffer')
+  const buffer = bufferOf(region, name === 'Buffer' || region.isBlock)
   const at = region.offset + offset
   if (name === 'Buffer') return referable(Buffer.from(buffer, at, length))
   const constructor = VIEW_CONSTRUCTORS[kind]
@@ -726,10 +731,11 @@ function isAlone({ views, isExposed, max }: Region): boolean {
 
 /**
  * Whether a Buffer may show the bytes that came in themselves. Nobody expects a Buffer to be alone in its ArrayBuffer;
- * of a typed array `structuredClone()` makes one that is.
+ * of a typed array `structuredClone()` makes one that is; who passes a block wants it as it lies.
  */
 function isShown(region: Region): boolean {
-  return isOwned && region.isSegment && isAlone(region)
+  if (!isOwned || !region.isSegment) return false
+  return region.isBlock ? !region.isExposed && region.max === -1 : isAlone(region)
 }
 
 /**
@@ -746,11 +752,11 @@ function bufferAlone(start: number, length: number): Buffer {
   return buffer
 }
 
-/** The memory of a region: the message's own for a large Buffer that shares it with no other view, else a copy. */
-function bufferOf(region: Region, isBuffer: boolean): ArrayBuffer {
+/** The memory of a region: the message's own for a block, and a large Buffer that shares it with no other view, else a copy. */
+function bufferOf(region: Region, mayShow: boolean): ArrayBuffer {
   if (region.buffer !== undefined) return region.buffer
   const { start, length, max } = region
-  if (isBuffer && isShown(region)) {
+  if (mayShow && isShown(region)) {
     region.offset = bytes.byteOffset + start
     return (region.buffer = bytes.buffer as ArrayBuffer)
   }

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { partsOf } from '../block.js'
 import { PROXY_REFUSAL, refusedKind, verdictOn } from './carriage.js'
 import type { CodecLimits, PayloadRoot } from './limits.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
@@ -105,6 +106,8 @@ export class Encoder {
   readonly #references = new References()
   #hasReferences = false
   readonly #views = new Views()
+  /** What is encoded are the arguments of a call, to which blocks can be passed. */
+  #takesBlocks = false
 
   /**
    * Appends one payload to `out`. If it throws, `out` is as it was.
@@ -120,6 +123,7 @@ export class Encoder {
     this.#depth = 0
     this.#message = ++messageSerial
     this.#root = shapeRoot()
+    this.#takesBlocks = root === 'args'
     encoderCounts.messages++
     out.busy = true
     try {
@@ -559,6 +563,11 @@ export class Encoder {
     const verdict = prototype === null ? undefined : verdictOn(prototype)
     if (verdict?.isOrdinary === true) {
       this.#writePlain(value, number)
+    } else if (verdict?.isBlock === true) {
+      if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
+        this.#writeBlock(value)
+        this.#depth--
+      }
     } else if (isView(value)) {
       if (number !== -1 || this.#isNew(value, OTHER_BUCKET)) {
         encoderCounts.slowValues++
@@ -626,6 +635,24 @@ export class Encoder {
     const out = this.#out
     this.#views.addView(value)
     out.bytes[out.position++] = VIEW
+  }
+
+  #writeBlock(value: object): void {
+    const parts = partsOf(value)
+    if (parts === undefined || !this.#takesBlocks)
+      throw new Refusal(
+        'ERR_PLUMP_UNSERIALIZABLE',
+        'is a block, which can only be passed to a call. Send its bytes.',
+      )
+    const { bytes } = parts
+    if (bytes === undefined)
+      throw new Refusal(
+        'ERR_PLUMP_BLOCK_GONE',
+        'is a block that was passed to a call or released before. Allocate one for each call.',
+      )
+    this.#writeView(bytes)
+    this.#views.addBlock(parts)
+    this.#out.addBlock(parts)
   }
 
   #writeMap(map: Map<unknown, unknown>): void {

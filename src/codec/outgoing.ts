@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { type BlockMaker, type BlockParts, move } from '../block.js'
 import { PlumpSerializationError } from '../errors.js'
 
 const INITIAL_BYTES = 256 * 1024
@@ -9,6 +10,8 @@ const SEGMENT_ALIGNMENT = 8
  * pass `maxBytes` by that much, so that a payload that just fits is not refused for room it never uses.
  */
 const HEADROOM_BYTES = 1024
+
+const NO_BLOCKS: BlockParts[] = []
 
 export interface OutgoingOptions {
   /** Capacity to begin with and to shrink back to, in bytes. Default 256 KiB. */
@@ -44,6 +47,10 @@ export class Outgoing {
   readonly segments: Uint8Array[] = []
   /** Sum of the segments' lengths, without the zero bytes between them. */
   segmentBytes = 0
+  /** Blocks among the arguments: they are the call's once it is made. */
+  blocks: BlockParts[] = NO_BLOCKS
+  /** The one whose bytes are the last segment, if there is such a one. */
+  lastBlock: BlockParts | undefined
   /**
    * An encoder is writing. A getter of the value that is being encoded can get this far again, in the middle
    * of the message: who finds this set takes another Outgoing.
@@ -67,6 +74,7 @@ export class Outgoing {
     this.position = 0
     this.start = 0
     if (this.segments.length > 0) this.dropSegments()
+    if (this.blocks.length > 0) this.dropBlocks()
   }
 
   /** Forgets the segments, which have been taken out: nothing of the user's may stay alive because it was sent once. */
@@ -75,11 +83,34 @@ export class Outgoing {
     this.segmentBytes = 0
   }
 
+  addBlock(block: BlockParts): void {
+    if (this.blocks === NO_BLOCKS) this.blocks = []
+    this.blocks.push(block)
+  }
+
+  /** The number of the block that need not be copied on the way to a worker of its maker, or 0. */
+  blockFor(maker: BlockMaker): number {
+    return this.lastBlock?.maker === maker ? this.lastBlock.number : 0
+  }
+
+  /** The call has been made: its blocks are its own. */
+  moveBlocks(): void {
+    const { blocks } = this
+    this.dropBlocks()
+    for (const block of blocks) move(block)
+  }
+
+  dropBlocks(): void {
+    this.blocks = NO_BLOCKS
+    this.lastBlock = undefined
+  }
+
   /** Goes back to an earlier `position`, `segments.length` and `segmentBytes`, as after a failed encoding. */
   rewind(position: number, segments: number, segmentBytes: number): void {
     this.position = position
     this.segments.length = segments
     this.segmentBytes = segmentBytes
+    this.dropBlocks()
   }
 
   /**

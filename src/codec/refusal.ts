@@ -1,7 +1,11 @@
 import { PlumpSerializationError } from '../errors.js'
 import type { PayloadRoot } from './limits.js'
 
-type RefusalCode = 'ERR_PLUMP_UNSERIALIZABLE' | 'ERR_PLUMP_TOO_DEEP' | 'ERR_PLUMP_PAYLOAD_TOO_LARGE'
+type RefusalCode =
+  | 'ERR_PLUMP_UNSERIALIZABLE'
+  | 'ERR_PLUMP_TOO_DEEP'
+  | 'ERR_PLUMP_PAYLOAD_TOO_LARGE'
+  | 'ERR_PLUMP_BLOCK_GONE'
 
 /**
  * Thrown inside the encoder. Not an Error: the path is known only step by step, while this climbs out of the

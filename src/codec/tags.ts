@@ -94,6 +94,8 @@ export const ERROR_CAUSE = 4
 export const REGION_SEGMENT = 1
 /** The region's buffer is resizable up to `max`. */
 export const REGION_RESIZABLE = 2
+/** The region is the memory of a block: a view of it may show what came in, whatever its class. */
+export const REGION_BLOCK = 4
 
 /** kind:u8 of a view is an index into this, and VIEW_TRACKING if it grows with its resizable buffer. */
 export const VIEW_KINDS = [

@@ -1,9 +1,11 @@
 import { Buffer } from 'node:buffer'
+import type { BlockParts } from '../block.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
 import { DETACHED_REFUSAL, SHARED_MEMORY_REFUSAL } from './carriage.js'
 import { MAX_RESIZABLE_BYTES } from './limits.js'
 import { Refusal } from './refusal.js'
 import {
+  REGION_BLOCK,
   REGION_RESIZABLE,
   REGION_SEGMENT,
   VIEW_KINDS,
@@ -41,6 +43,7 @@ interface Region {
 }
 
 const NO_VIEWS: View[] = []
+const NO_BLOCKS: ArrayBufferLike[] = []
 
 // A view's own properties can say anything; the getters of its class cannot be fooled.
 const getter = (prototype: object, name: string): ((this: unknown) => number) =>
@@ -72,6 +75,10 @@ const DATA_VIEW = KIND_NUMBERS.get('DataView')!
  */
 export class Views {
   #views: View[] = NO_VIEWS
+  /** Of those that need not be copied, the largest. */
+  #block: BlockParts | undefined
+  /** The memory of all blocks. */
+  #blocks: ArrayBufferLike[] = NO_BLOCKS
 
   get count(): number {
     return this.#views.length
@@ -79,6 +86,16 @@ export class Views {
 
   clear(): void {
     this.#views = NO_VIEWS
+    this.#block = undefined
+    this.#blocks = NO_BLOCKS
+  }
+
+  /** The view that was added last shows all of a block. */
+  addBlock(block: BlockParts): void {
+    this.#blocks = [...this.#blocks, block.bytes!.buffer]
+    if (block.number === 0) return
+    const length = this.#block?.bytes?.byteLength ?? 0
+    if (block.bytes!.byteLength > length) this.#block = block
   }
 
   addBuffer(value: ArrayBuffer): void {
@@ -139,12 +156,17 @@ export class Views {
   write(out: Outgoing, maxBytes: number): void {
     const views = this.#views
     const regions: Region[] = []
-    const regionOf = views.length === 1 ? [aloneIn(views[0]!, regions)] : connectAll(views, regions)
+    const block = this.#block
+    const regionOf =
+      views.length === 1
+        ? [aloneIn(views[0]!, regions)]
+        : connectAll(views, regions, block?.bytes?.buffer)
+    out.lastBlock = block
     out.reserve(MAX_VARINT_BYTES)
     writeVarint(out, regions.length)
     let resizable = 0
     for (let i = 0; i < regions.length; i++) {
-      resizable += writeRegion(out, regions[i]!, maxBytes)
+      resizable += writeRegion(out, regions[i]!, maxBytes, this.#blocks)
       if (resizable > MAX_RESIZABLE_BYTES) throw payloadTooLarge(MAX_RESIZABLE_BYTES)
     }
     out.reserve(MAX_VARINT_BYTES)
@@ -168,8 +190,12 @@ function aloneIn({ buffer, start, length, bytes }: View, regions: Region[]): Reg
   return region
 }
 
-/** Adds the regions that these views need; returns that of each view. */
-function connectAll(views: readonly View[], regions: Region[]): Region[] {
+/** Adds the regions that these views need, those of one buffer as the last; returns that of each view. */
+function connectAll(
+  views: readonly View[],
+  regions: Region[],
+  last: ArrayBufferLike | undefined,
+): Region[] {
   const byBuffer = new Map<Bytes, number[]>()
   for (let i = 0; i < views.length; i++) {
     const { buffer } = views[i]!
@@ -179,6 +205,10 @@ function connectAll(views: readonly View[], regions: Region[]): Region[] {
   }
   const regionOf = new Array<Region>(views.length)
   for (const numbers of byBuffer.values()) connect(views, numbers, regions, regionOf)
+  if (last !== undefined) {
+    const at = regions.findIndex((region) => region.buffer === last)
+    if (at !== -1) regions.push(...regions.splice(at, 1))
+  }
   for (let i = 0; i < regions.length; i++) regions[i]!.number = i
   return regionOf
 }
@@ -227,7 +257,12 @@ function align(region: Region | undefined, members: readonly View[]): void {
 }
 
 /** Returns the address space that the region's buffer reserves at the receiver beyond its bytes. */
-function writeRegion(out: Outgoing, region: Region, maxBytes: number): number {
+function writeRegion(
+  out: Outgoing,
+  region: Region,
+  maxBytes: number,
+  blocks: readonly ArrayBufferLike[],
+): number {
   const { buffer } = region
   const length = region.end - region.start
   if (length > maxBytes) throw payloadTooLarge(maxBytes)
@@ -235,7 +270,9 @@ function writeRegion(out: Outgoing, region: Region, maxBytes: number): number {
   const isSegment = length >= SEGMENT_BYTES
   out.reserve(1 + 2 * MAX_VARINT_BYTES + (isSegment ? 0 : length))
   out.bytes[out.position++] =
-    (isSegment ? REGION_SEGMENT : 0) | (isResizable ? REGION_RESIZABLE : 0)
+    (isSegment ? REGION_SEGMENT : 0) |
+    (isResizable ? REGION_RESIZABLE : 0) |
+    (blocks.length > 0 && blocks.includes(buffer) ? REGION_BLOCK : 0)
   writeVarint(out, length)
   const max = isResizable ? buffer.maxByteLength! - region.start : 0
   if (isResizable) writeVarint(out, max)

@@ -44,6 +44,7 @@ export type PlumpErrorCode =
   | 'ERR_PLUMP_WORKER_ENDED'
   | 'ERR_PLUMP_NO_CALL'
   | 'ERR_PLUMP_CIRCUIT_OPEN'
+  | 'ERR_PLUMP_BLOCK_LIMIT'
 
 /** Names of the classes in which errors reach the user. */
 export type ErrorClassName =
@@ -277,9 +278,9 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
   },
   ERR_PLUMP_BLOCK_GONE: {
     number: 36,
-    class: 'PlumpError',
-    summary: 'A block of `allocate()` was used after it had been passed on or released.',
-    remedy: 'Allocate a new block for each call; views of its bytes that were kept from before must not be used any more.',
+    class: 'PlumpSerializationError',
+    summary: 'A block was used after it had been passed to a call or released.',
+    remedy: 'Allocate a new block for each call; views of `bytes` that were kept from before must not be used either.',
   },
   ERR_PLUMP_CANCELLED: {
     number: 37,
@@ -316,6 +317,12 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     class: 'PlumpWorkerError',
     summary: 'Too many workers have failed in a short time, so none is started for a while.',
     remedy: 'The message and `cause` tell of the last failure; `halfOpenMs` later one start tries whether it works again, and `maxRestarts` and `restartWindowMs` say how many failures are too many.',
+  },
+  ERR_PLUMP_BLOCK_LIMIT: {
+    number: 43,
+    class: 'PlumpError',
+    summary: 'All the memory that this instance may use for blocks is in use.',
+    remedy: 'Release blocks that are not sent, wait for calls that have some, or raise `maxBlockBytes`.',
   },
 }
 
@@ -364,4 +371,5 @@ export const codeOfNumber: readonly (PlumpErrorCode | undefined)[] = [
   'ERR_PLUMP_WORKER_ENDED',
   'ERR_PLUMP_NO_CALL',
   'ERR_PLUMP_CIRCUIT_OPEN',
+  'ERR_PLUMP_BLOCK_LIMIT',
 ]

@@ -21,20 +21,27 @@
 //! makes a reference to these bytes nor maps them for JavaScript (unless `trusted`): it checks where a payload is said to
 //! be and lets the system copy from there. A block given back too early is one that the same worker was still reading.
 //!
+//! ## Blocks that the program fills
+//! What `allocate()` gives is shown to the host's JavaScript before it is sent, so it may not lie in an arena: each is a
+//! piece of memory of its own that no other process can ever write, handed to the worker that gets it ([`Lender`]). It
+//! takes one of the words of that worker's arena, and comes back by it like any block.
+//!
 //! Where shared memory cannot be had, and over pipes, there are no blocks.
 
 mod arena;
+mod lender;
 mod receiver;
 mod sender;
 
 pub use arena::Arena;
+pub use lender::{AllocatedBlock, Lease, Lender, Refused};
 pub use receiver::{BlockReceiver, ReceivedBlock};
 pub use sender::BlockSender;
 
 /// Where a payload is, as the sender says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRange {
-    /// Where it begins in the arena.
+    /// Where it begins in the arena; of a block that was handed over, in that.
     pub offset: u64,
     /// Bytes of it.
     pub length: u64,
@@ -60,6 +67,11 @@ impl BlockRange {
         bytes[24..28].copy_from_slice(&self.slot.to_le_bytes());
         bytes[28..32].copy_from_slice(&self.generation.to_le_bytes());
         bytes
+    }
+
+    /// The number under which its memory is handed over, if it is.
+    pub(crate) fn note(&self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot)
     }
 
     /// Reads it; nothing is checked yet.

@@ -180,9 +180,9 @@ error_kinds! {
     NoContext = 35, "ERR_PLUMP_NO_CONTEXT", Plump,
         "A command that is a method was called before the worker had an instance to run it on.",
         "Call `setContext(instance)` in the worker module.";
-    BlockGone = 36, "ERR_PLUMP_BLOCK_GONE", Plump,
-        "A block of `allocate()` was used after it had been passed on or released.",
-        "Allocate a new block for each call; views of its bytes that were kept from before must not be used any more.";
+    BlockGone = 36, "ERR_PLUMP_BLOCK_GONE", Serialization,
+        "A block was used after it had been passed to a call or released.",
+        "Allocate a new block for each call; views of `bytes` that were kept from before must not be used either.";
     Cancelled = 37, "ERR_PLUMP_CANCELLED", Abort,
         "The caller's `signal` was aborted before the call had settled.",
         "The `cause` is the signal's reason; a handler that had begun may have run in part.";
@@ -201,6 +201,9 @@ error_kinds! {
     CircuitOpen = 42, "ERR_PLUMP_CIRCUIT_OPEN", Worker,
         "Too many workers have failed in a short time, so none is started for a while.",
         "The message and `cause` tell of the last failure; `halfOpenMs` later one start tries whether it works again, and `maxRestarts` and `restartWindowMs` say how many failures are too many.";
+    BlockLimit = 43, "ERR_PLUMP_BLOCK_LIMIT", Plump,
+        "All the memory that this instance may use for blocks is in use.",
+        "Release blocks that are not sent, wait for calls that have some, or raise `maxBlockBytes`.";
 }
 
 impl ErrorKind {

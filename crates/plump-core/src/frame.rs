@@ -20,6 +20,9 @@ pub const FLAG_MORE: u8 = 1;
 /// The payload lies in shared memory; the body is a `BlockRange` that says where.
 pub const FLAG_BLOCK: u8 = 2;
 
+/// The payload lies in memory that was handed over beside the channel; the body is a `BlockRange`.
+pub const FLAG_LENT: u8 = 4;
+
 /// What a frame says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -75,6 +78,12 @@ impl FrameKind {
     pub fn may_be_in_block(self) -> bool {
         matches!(self, Self::Call | Self::Result | Self::Thrown)
     }
+
+    /// Whether its payload may lie in memory that was handed over.
+    #[must_use]
+    pub fn may_be_lent(self) -> bool {
+        self == Self::Call
+    }
 }
 
 /// A frame's header: 24 bytes, little-endian.
@@ -82,7 +91,7 @@ impl FrameKind {
 pub struct Header {
     /// What the frame says.
     pub kind: FrameKind,
-    /// `FLAG_MORE`, `FLAG_BLOCK` or 0.
+    /// `FLAG_MORE`, `FLAG_BLOCK`, `FLAG_LENT` or 0.
     pub flags: u8,
     /// Bytes of body that follow.
     pub size: u32,
@@ -107,7 +116,7 @@ pub enum FrameError {
     TooLarge(u32),
     /// A first frame with `FLAG_MORE` whose body is too short for the total.
     Truncated,
-    /// A frame with `FLAG_BLOCK` whose body is no `BlockRange`.
+    /// A frame with `FLAG_BLOCK` or `FLAG_LENT` whose body is no `BlockRange`.
     NoRange(u32),
 }
 
@@ -174,6 +183,7 @@ impl Header {
             0 => true,
             FLAG_MORE => kind.may_be_long(),
             FLAG_BLOCK => kind.may_be_in_block(),
+            FLAG_LENT => kind.may_be_lent(),
             _ => false,
         };
         if !is_known {
@@ -188,7 +198,7 @@ impl Header {
         if flags == FLAG_MORE && size < 8 {
             return Err(FrameError::Truncated);
         }
-        if flags == FLAG_BLOCK && size as usize != BlockRange::BYTES {
+        if matches!(flags, FLAG_BLOCK | FLAG_LENT) && size as usize != BlockRange::BYTES {
             return Err(FrameError::NoRange(size));
         }
         let call = u64::from(word(8)) | u64::from(word(12)) << 32;

@@ -16,6 +16,7 @@ pub(crate) use pool::Pool;
 pub use pool::PoolOptions;
 pub(crate) use worker::Worker;
 
+use crate::block::{AllocatedBlock, Refused};
 use crate::environment::{Environment, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
@@ -43,6 +44,8 @@ pub struct CallRequest {
     pub blocking: bool,
     /// Its other limits of time.
     pub limits: CallLimits,
+    /// The block that its last part is, by the number of its allocation; 0 for none.
+    pub block: u32,
 }
 
 /// What a process that the user starts needs to become a worker.
@@ -120,6 +123,23 @@ impl Environment {
     #[must_use]
     pub fn cancel(&self, call: CallId) -> bool {
         self.shared().with(|state| state.cancel_call(call))
+    }
+
+    /// A block of a pool, for its program to fill.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn allocate(&self, pool: u32, bytes: usize) -> Result<AllocatedBlock, Refused> {
+        self.shared().with(|state| state.allocate(pool, bytes))
+    }
+
+    /// Takes a block back that will not be sent.
+    pub fn release_block(&self, pool: u32, block: u32) {
+        self.shared().with(|state| {
+            if let Some(pool) = state.pools.get_mut(&pool) {
+                pool.lender.release(block);
+            }
+        });
     }
 
     /// Begins the end of a pool.

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header, TELLS};
 use crate::inbox::EntryKind;
 use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
+use crate::memory::{MemoryGiver, MemoryTaker};
 use crate::platform::{self, Bell, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
 use std::io;
@@ -138,27 +139,36 @@ pub(crate) fn make_link(
     })
 }
 
-/// Makes the host's side of the blocks, and the ends that the worker inherits: of its incoming ones, of its outgoing ones.
-fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 2])> {
+/// Makes the host's side of the blocks, and the ends that the worker inherits: of its incoming ones, of its outgoing ones,
+/// and of the socket for those that the program filled.
+fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 3])> {
     let limit = options.max_block_bytes;
     let to_worker = Arc::new(Arena::create(limit)?);
     let to_host = Arc::new(Arena::create(limit)?);
-    let ends = [to_worker.inherit()?, to_host.inherit()?];
+    let (giver, taker) = MemoryGiver::pair()?;
+    let ends = [to_worker.inherit()?, to_host.inherit()?, taker];
+    let mut sender = BlockSender::new(to_worker, limit, options.block_idle);
+    sender.set_giver(giver);
     let blocks = Blocks {
-        sender: BlockSender::new(to_worker, limit, options.block_idle),
+        sender,
         receiver: BlockReceiver::new(to_host, limit, options.trusted),
     };
     Ok((blocks, ends))
 }
 
 /// Takes over the worker's side of the blocks. None are used until the host has said how many may be.
-fn open_blocks([incoming, outgoing]: [u64; 2]) -> io::Result<Blocks> {
+fn open_blocks(numbers: &[u64]) -> io::Result<Blocks> {
+    let [incoming, outgoing, taker] = *numbers else {
+        return Err(io::ErrorKind::InvalidData.into());
+    };
     let incoming = Arc::new(Arena::open_inherited(incoming)?);
     let outgoing = Arc::new(Arena::open_inherited(outgoing)?);
+    // The host is trusted: it could do anything to its workers.
+    let mut receiver = BlockReceiver::new(incoming, 0, true);
+    receiver.set_taker(MemoryTaker::open_inherited(taker)?);
     Ok(Blocks {
         sender: BlockSender::new(outgoing, 0, Duration::ZERO),
-        // The host is trusted: it could do anything to its workers.
-        receiver: BlockReceiver::new(incoming, 0, true),
+        receiver,
     })
 }
 
@@ -552,7 +562,7 @@ fn open(value: &str, reactor: &Arc<Reactor>) -> Result<Uplink, Box<Failure>> {
         ) => {
             blocks = match more {
                 [] => None,
-                [incoming, outgoing] => Some(open_blocks([*incoming, *outgoing]).map_err(io)?),
+                [_, _, _] => Some(open_blocks(more).map_err(io)?),
                 _ => return Err(refuse("has no form that this version knows")),
             };
             let numbers = [*memory, *host_io, *host_js, *worker_io, *worker_js];

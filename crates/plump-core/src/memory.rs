@@ -7,12 +7,15 @@
 //!
 //! ## System calls (Linux)
 //! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`,
-//! `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE)`.
+//! `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE, MADV_COLLAPSE)`, `socketpair`, `sendmsg`, `recvmsg`, `getsockopt`.
 //!
 //! ## What the other process can still do
 //! It can write any byte at any moment: whoever reads treats every value as hostile. It can punch holes
 //! (`fallocate(FALLOC_FL_PUNCH_HOLE)`): the pages come back as zeroes when they are touched, which is no worse than
 //! writing zeroes, as long as the machine has memory at all. It cannot change the size.
+//!
+//! Of [`OwnMemory`] it can do none of that: the file is sealed against every way to write to it but the mapping that its
+//! maker had before. It is handed over one by one, through a socket ([`MemoryGiver`]).
 
 #[cfg(not(target_os = "linux"))]
 mod absent;
@@ -20,6 +23,10 @@ mod absent;
 mod linux;
 
 #[cfg(not(target_os = "linux"))]
-pub use absent::{SharedMemory, prefer_large_pages};
+pub use absent::{
+    LentMapping, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory, prefer_large_pages,
+};
 #[cfg(target_os = "linux")]
-pub use linux::{SharedMemory, prefer_large_pages};
+pub use linux::{
+    LentMapping, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory, prefer_large_pages,
+};

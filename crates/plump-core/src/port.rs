@@ -1,10 +1,10 @@
 //! One end of a channel with frames on it: cuts the incoming bytes into frames, puts long payloads together, cuts long
 //! payloads apart, and keeps what the channel does not take yet.
 
-use crate::block::{BlockRange, Blocks, ReceivedBlock};
+use crate::block::{BlockRange, Blocks, Lease, ReceivedBlock};
 use crate::channel::{Channel, ChannelKind};
 use crate::frame::{
-    FLAG_BLOCK, FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES,
+    FLAG_BLOCK, FLAG_LENT, FLAG_MORE, FrameError, FrameKind, HEADER_BYTES, Header, MAX_BODY_BYTES,
 };
 use crate::limits::{
     MAX_CONTROL_BYTES, MAX_PARTIAL_PAYLOADS, MAX_QUEUE_NAME_BYTES, MIN_BLOCK_BYTES,
@@ -225,8 +225,8 @@ impl Port {
                 break;
             }
             self.start = next;
-            if header.flags == FLAG_BLOCK {
-                let block = self.find_block(header.kind, body)?;
+            if header.flags == FLAG_BLOCK || header.flags == FLAG_LENT {
+                let block = self.find_block(header, body)?;
                 sink(header, Payload::Block(block))?;
             } else if header.kind == FrameKind::Chunk || header.flags == FLAG_MORE {
                 if let Some((header, bytes)) = self.assemble(header, body, next)? {
@@ -243,16 +243,19 @@ impl Port {
     }
 
     /// The payload of a block whose range is at `body`.
-    fn find_block(&self, kind: FrameKind, body: usize) -> Result<ReceivedBlock, PortError> {
+    fn find_block(&self, header: Header, body: usize) -> Result<ReceivedBlock, PortError> {
         let mut range = [0; BlockRange::BYTES];
         range.copy_from_slice(&self.buffer[body..body + BlockRange::BYTES]);
         let range = BlockRange::decode(&range);
         if range.length > self.max_payload_bytes as u64 {
-            return Err(self.too_large(kind, range.length));
+            return Err(self.too_large(header.kind, range.length));
         }
         self.blocks
             .as_ref()
-            .and_then(|blocks| blocks.receiver.receive(range))
+            .and_then(|blocks| match header.flags {
+                FLAG_LENT => blocks.receiver.take_over(range),
+                _ => blocks.receiver.receive(range),
+            })
             .ok_or_else(|| PortError::Protocol("a payload in a block that can't be".into()))
     }
 
@@ -366,14 +369,34 @@ impl Port {
             .as_mut()
             .and_then(|blocks| blocks.sender.fill(parts, total, shown));
         let Some(range) = filled else { return false };
+        self.send_range(header, FLAG_BLOCK, range);
+        true
+    }
+
+    fn send_range(&mut self, header: Header, flags: u8, range: BlockRange) {
         let header = Header {
             size: u32::try_from(BlockRange::BYTES).unwrap_or(u32::MAX),
-            flags: FLAG_BLOCK,
+            flags,
             ..header
         };
         self.ready.extend_from_slice(&header.encode());
         self.ready.extend_from_slice(&range.encode());
-        true
+    }
+
+    /// Sends a frame whose payload is `front` and then a block that the program has filled: without a copy of that where
+    /// the other side can have it.
+    pub fn send_lent(&mut self, header: Header, front: &[&[u8]], lease: Lease) {
+        let handed = match &mut self.blocks {
+            Some(blocks) => blocks.sender.hand_over(front, lease),
+            None => Err(lease),
+        };
+        match handed {
+            Ok(range) => self.send_range(header, FLAG_LENT, range),
+            Err(lease) => {
+                let payload = lease.put_together(front);
+                self.send_together(header, payload, lease.len());
+            }
+        }
     }
 
     /// Sends a payload that was put together before, of which `shown` bytes are binary parts.

@@ -1,5 +1,6 @@
 //! Which call goes to which worker, and when: call ids, the queue of a pool, the window of a worker. No I/O.
 
+use crate::block::Lease;
 use crate::limits::{MAX_PREFETCH, PREFETCH_US};
 use crate::sent_log::Kept;
 use std::collections::{HashMap, VecDeque};
@@ -61,6 +62,8 @@ pub struct Call {
     pub payload: Vec<u8>,
     /// Bytes of it that are binary parts.
     pub shown: usize,
+    /// The block that it goes with, while it waits in the queue.
+    pub lease: Option<Lease>,
 }
 
 /// All calls of an environment.
@@ -94,6 +97,7 @@ impl Calls {
                 kept: None,
                 payload: Vec::new(),
                 shown: 0,
+                lease: None,
             });
             u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
         };
@@ -131,7 +135,7 @@ impl Calls {
         if std::mem::replace(&mut call.settled, true) {
             return false;
         }
-        call.payload = Vec::new();
+        (call.payload, call.lease) = (Vec::new(), None);
         self.in_flight -= 1;
         self.release(slot_of(id));
         true

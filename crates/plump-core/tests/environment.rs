@@ -853,6 +853,7 @@ fn a_pool_that_does_not_exist_takes_no_calls() {
             timeout_ms: 0,
             blocking: false,
             limits: CallLimits::default(),
+            block: 0,
         };
         assert_eq!(
             host.core().submit(request, &[]).unwrap_err(),

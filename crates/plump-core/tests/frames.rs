@@ -422,7 +422,7 @@ fn read_link(value: &str) -> Option<Value> {
     };
     let counts: &[usize] = match *channel {
         "pipe" => &[4],
-        "ring" => &[7, 9],
+        "ring" => &[7, 10],
         _ => return None,
     };
     counts.contains(&descriptors.len()).then_some(())?;

@@ -4,6 +4,7 @@
 use crate::session::{self, Session};
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
 use napi::{Env, Status, sys};
+use plump_core::block::{AllocatedBlock, Refused};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
@@ -56,6 +57,7 @@ mod call {
     pub const QUEUE_MS: usize = 7;
     pub const RUN_MS: usize = 8;
     pub const GRACE_MS: usize = 9;
+    pub const BLOCK: usize = 12;
     pub const STATUS: usize = 13;
     pub const LOW: usize = 14;
     pub const HIGH: usize = 15;
@@ -118,6 +120,9 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("poll", |_, _| run(poll)),
     ("takeLarge", take_large),
     ("copyLarge", copy_large),
+    ("allocateBlock", allocate_block),
+    ("releaseBlock", release_block),
+    ("detach", detach),
 ];
 
 type Hot = fn(Env, &[sys::napi_value]) -> Result<sys::napi_value>;
@@ -326,6 +331,7 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
                 timeout_ms: record[call::TIMEOUT_MS],
                 blocking: record[call::FLAGS] & call_flag::BLOCKING != 0,
                 limits: limits_of(record),
+                block: record[call::BLOCK],
             };
             let main = piece(outgoing, record[call::OFFSET], record[call::LENGTH]);
             // The common case makes no list on the heap.
@@ -451,6 +457,93 @@ fn poll(session: &mut Session) {
         .core
         .poll_event(session.word(word::QUEUE), wait_of(session));
     set_wait_outcome(session, outcome);
+}
+
+unsafe extern "C" fn free_block(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // It takes no lock: whoever looks for free blocks sees that this one is gone.
+    // SAFETY: `allocate_block` made the hint from a box of exactly this type, and a finalizer runs once.
+    drop(unsafe { Box::from_raw(hint.cast::<AllocatedBlock>()) });
+}
+
+fn number(env: Env, arguments: &[sys::napi_value], at: usize) -> Result<f64> {
+    let mut number = 0.0;
+    let argument = arguments.get(at).copied().unwrap_or(ptr::null_mut());
+    // SAFETY: a value of this call; anything but a number is refused by its status.
+    if unsafe { sys::napi_get_value_double(env.raw(), argument, &raw mut number) }
+        == sys::Status::napi_ok
+    {
+        Ok(number)
+    } else {
+        Err(Error::new(Status::NumberExpected, "a number was expected"))
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "JavaScript has checked both numbers; others become such that are refused"
+)]
+fn pool_and(env: Env, arguments: &[sys::napi_value]) -> Result<(u32, usize)> {
+    let (pool, second) = (number(env, arguments, 0)?, number(env, arguments, 1)?);
+    Ok((pool as u32, second as usize))
+}
+
+/// A block of a pool for its program to fill: its `ArrayBuffer`, and its number in the status word; or `undefined` and the
+/// number of an error kind, or 0 where it must be private memory.
+fn allocate_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let (pool, bytes) = pool_and(env, arguments)?;
+    let allocated = session::require(|session| session.core.allocate(pool, bytes))?;
+    let set = |status: u32| session::require(|session| session.set(word::STATUS, status));
+    let block = match allocated {
+        Ok(block) => block,
+        Err(Refused::Limit) => {
+            set(ErrorKind::BlockLimit as u32)?;
+            return Ok(ptr::null_mut());
+        }
+        Err(Refused::Unavailable(_)) => {
+            set(0)?;
+            return Ok(ptr::null_mut());
+        }
+    };
+    let (id, data, length) = (block.id, block.as_ptr(), block.len());
+    let hint = Box::into_raw(Box::new(block));
+    let mut made = ptr::null_mut();
+    // SAFETY: the memory lives until the finalizer lets go of it, whatever becomes of the block meanwhile, and only this
+    // process can write it.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env.raw(),
+            data.cast::<c_void>(),
+            length,
+            Some(free_block),
+            hint.cast::<c_void>(),
+            &raw mut made,
+        )
+    };
+    if status == sys::Status::napi_ok {
+        set(id)?;
+        return Ok(made);
+    }
+    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
+    drop(unsafe { Box::from_raw(hint) });
+    set(0)?;
+    Ok(ptr::null_mut())
+}
+
+/// Takes a block back that is not sent.
+fn release_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let (pool, block) = pool_and(env, arguments)?;
+    let block = u32::try_from(block).unwrap_or_default();
+    run(|session| session.core.release_block(pool, block))
+}
+
+/// Detaches an `ArrayBuffer`, where the runtime can: its views are empty then.
+fn detach(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let missing = || Error::new(Status::ArrayBufferExpected, "an ArrayBuffer was expected");
+    let buffer = *arguments.first().ok_or_else(missing)?;
+    // SAFETY: a value of this call; what is no ArrayBuffer, or can't be detached, is refused by the status.
+    unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer) };
+    Ok(ptr::null_mut())
 }
 
 unsafe extern "C" fn free_large(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {

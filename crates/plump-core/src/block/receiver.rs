@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::prefer_large_pages;
+use crate::memory::{LentMapping, MemoryTaker, prefer_large_pages};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -27,6 +27,16 @@ pub struct BlockReceiver {
     shared: Arc<Shared>,
     keeps: bool,
     limit: usize,
+    taker: Option<MemoryTaker>,
+}
+
+/// Where a payload lies.
+#[derive(Debug)]
+enum Place {
+    /// At that offset of the arena.
+    Arena(usize),
+    /// In memory that was handed over for it.
+    Lent(LentMapping),
 }
 
 impl BlockReceiver {
@@ -39,7 +49,13 @@ impl BlockReceiver {
             shared: Arc::new(Shared { arena, kept }),
             keeps,
             limit,
+            taker: None,
         }
+    }
+
+    /// From now on blocks that the sender's program filled are taken over there.
+    pub fn set_taker(&mut self, taker: MemoryTaker) {
+        self.taker = Some(taker);
     }
 
     /// Sets the limit, once the host has said it.
@@ -57,28 +73,51 @@ impl BlockReceiver {
         );
         let end = offset.checked_add(length)?;
         let is_inside = offset >= BLOCKS_START && end <= arena.memory().len();
-        let makes_sense = length > 0
-            && offset.is_multiple_of(8)
-            && range.shown <= range.length
-            && (range.slot as usize) < MAX_BLOCKS;
-        (is_inside && makes_sense).then(|| ReceivedBlock {
+        (is_inside && makes_sense(range)).then(|| self.block(range, length, Place::Arena(offset)))
+    }
+
+    /// The payload of a range that was handed over; `None` when it was not, or can't be one of the sender's. What a process
+    /// writes to it is seen there alone.
+    #[must_use]
+    pub fn take_over(&self, range: BlockRange) -> Option<ReceivedBlock> {
+        let file = self.taker.as_ref()?.take(range.note()).ok()?;
+        let (offset, length) = (
+            usize::try_from(range.offset).ok()?,
+            usize::try_from(range.length).ok()?,
+        );
+        if !makes_sense(range) {
+            return None;
+        }
+        let mapping = LentMapping::new(file, offset, length).ok()?;
+        Some(self.block(range, length, Place::Lent(mapping)))
+    }
+
+    fn block(&self, range: BlockRange, length: usize, place: Place) -> ReceivedBlock {
+        ReceivedBlock {
             shared: Arc::clone(&self.shared),
-            offset,
+            place,
             length,
             slot: range.slot,
             generation: range.generation,
             may_be_kept: self.keeps && range.shown >= range.length / SHOWN_PART,
             limit: self.limit,
             kept: false,
-        })
+        }
     }
+}
+
+fn makes_sense(range: BlockRange) -> bool {
+    range.length > 0
+        && range.offset.is_multiple_of(8)
+        && range.shown <= range.length
+        && (range.slot as usize) < MAX_BLOCKS
 }
 
 /// A payload that arrived in a block. Dropping it gives the block back.
 #[derive(Debug)]
 pub struct ReceivedBlock {
     shared: Arc<Shared>,
-    offset: usize,
+    place: Place,
     length: usize,
     slot: u32,
     generation: u32,
@@ -116,8 +155,11 @@ impl ReceivedBlock {
     /// Where the bytes lie. The other process may be writing them: never make a reference out of it.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: the range was seen to lie inside of the memory, which lives as long as `self`.
-        unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
+        match &self.place {
+            // SAFETY: the range was seen to lie inside of the memory, which lives as long as `self`.
+            Place::Arena(offset) => unsafe { self.shared.arena.memory().as_ptr().add(*offset) },
+            Place::Lent(mapping) => mapping.as_ptr(),
+        }
     }
 
     /// A copy of the payload.
@@ -138,7 +180,17 @@ impl ReceivedBlock {
             return false;
         }
         prefer_large_pages(into);
-        self.shared.arena.copy_out(self.offset, into);
+        match &self.place {
+            Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
+            // SAFETY: the mapping has `length` bytes, and so has `into`, which is memory of this process alone.
+            Place::Lent(mapping) => unsafe {
+                std::ptr::copy_nonoverlapping(
+                    mapping.as_ptr(),
+                    into.as_mut_ptr().cast(),
+                    into.len(),
+                );
+            },
+        }
         true
     }
 }

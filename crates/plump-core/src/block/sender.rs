@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START, PAGE};
+use super::lender::Lease;
 use crate::limits::MAX_BLOCKS;
+use crate::memory::MemoryGiver;
 
 /// Blocks are rounded up to one of so many sizes between a power of two and the next, so that payloads of about the same
 /// size find each other's blocks.
@@ -13,7 +15,7 @@ const SIZES_PER_DOUBLING: usize = 16;
 
 /// While the other side keeps blocks and nothing else happens, the looks whether they came back get this many times
 /// rarer, by doubling: an idle process should not be woken for what may stay out for hours.
-const RAREST_LOOK: u32 = 64;
+pub(super) const RAREST_LOOK: u32 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -31,6 +33,8 @@ struct Block {
     capacity: usize,
     generation: u32,
     standing: Standing,
+    /// Not of the arena but handed over: it is `Out`, and there is none here when it is back.
+    lent: Option<Lease>,
 }
 
 /// The blocks of one direction, as their owner sees them.
@@ -44,6 +48,7 @@ pub struct BlockSender {
     reserved: usize,
     /// How many times `idle` to wait until the next look at blocks that are all out.
     look_after: u32,
+    giver: Option<MemoryGiver>,
 }
 
 impl BlockSender {
@@ -57,7 +62,13 @@ impl BlockSender {
             blocks: Vec::new(),
             reserved: 0,
             look_after: 1,
+            giver: None,
         }
+    }
+
+    /// From now on blocks that the program filled itself are handed over there.
+    pub fn set_giver(&mut self, giver: MemoryGiver) {
+        self.giver = Some(giver);
     }
 
     /// Sets the limit and how long blocks stay warm, once the host has said it.
@@ -81,10 +92,8 @@ impl BlockSender {
     /// bytes. `None` when no block can be had now: the payload goes another way.
     pub fn fill(&mut self, parts: &[&[u8]], length: usize, shown: usize) -> Option<BlockRange> {
         let slot = self.take(length)?;
-        let block = &mut self.blocks[slot];
-        block.standing = Standing::Out;
-        // 0 is what the words begin with.
-        block.generation = block.generation.wrapping_add(1).max(1);
+        let generation = self.lend_out(slot);
+        let block = &self.blocks[slot];
         let mut at = 0;
         for part in parts.iter().filter(|part| !part.is_empty()) {
             let between = usize::next_multiple_of(at, 8) - at;
@@ -99,8 +108,53 @@ impl BlockSender {
             length: length as u64,
             shown: shown as u64,
             slot: u32::try_from(slot).ok()?,
-            generation: block.generation,
+            generation,
         })
+    }
+
+    /// Hands a block over that the program has filled, with the rest of its payload. The lease comes back when that can't
+    /// be done now: the payload goes another way.
+    ///
+    /// # Errors
+    /// The lease.
+    pub fn hand_over(&mut self, front: &[&[u8]], lease: Lease) -> Result<BlockRange, Lease> {
+        let Some(giver) = &self.giver else {
+            return Err(lease);
+        };
+        let Some((start, length)) = lease.put_in_front(front) else {
+            return Err(lease);
+        };
+        let Some(slot) = free_slot(&self.blocks) else {
+            return Err(lease);
+        };
+        if slot == self.blocks.len() {
+            self.blocks.push(Block::none());
+        }
+        let generation = self.blocks[slot].generation.wrapping_add(1).max(1);
+        let range = BlockRange {
+            offset: start as u64,
+            length: length as u64,
+            shown: lease.len() as u64,
+            slot: u32::try_from(slot).unwrap_or(u32::MAX),
+            generation,
+        };
+        if giver.give(range.note(), lease.memory()).is_err() {
+            return Err(lease);
+        }
+        self.lend_out(slot);
+        let block = &mut self.blocks[slot];
+        (block.start, block.capacity, block.lent) = (0, 0, Some(lease));
+        self.look_after = 1;
+        Ok(range)
+    }
+
+    /// A block is lent; the generation under which it is.
+    fn lend_out(&mut self, slot: usize) -> u32 {
+        let block = &mut self.blocks[slot];
+        block.standing = Standing::Out;
+        // 0 is what the words begin with.
+        block.generation = block.generation.wrapping_add(1).max(1);
+        block.generation
     }
 
     /// Gives the pages of blocks back that were free for long enough, and says when to come again; `None` when there is
@@ -161,10 +215,14 @@ impl BlockSender {
     }
 
     /// Looks which blocks came back.
-    fn collect(&mut self, now: Instant) {
+    pub fn collect(&mut self, now: Instant) {
         for (slot, block) in (0..).zip(&mut self.blocks) {
             if block.standing == Standing::Out && self.arena.given_back(slot) == block.generation {
-                block.standing = Standing::Free(now);
+                block.standing = if block.lent.take().is_some() {
+                    Standing::None
+                } else {
+                    Standing::Free(now)
+                };
             }
         }
     }
@@ -175,11 +233,7 @@ impl BlockSender {
             self.drop_oldest()?;
         }
         let (slot, start) = loop {
-            let slot = self
-                .blocks
-                .iter()
-                .position(|block| block.standing == Standing::None)
-                .or_else(|| (self.blocks.len() < MAX_BLOCKS).then_some(self.blocks.len()));
+            let slot = free_slot(&self.blocks);
             if let (Some(slot), Some(start)) = (slot, self.gap(capacity)) {
                 break (slot, start);
             }
@@ -189,12 +243,7 @@ impl BlockSender {
         self.arena.memory().map_for_writing(start, capacity);
         self.reserved += capacity;
         if slot == self.blocks.len() {
-            self.blocks.push(Block {
-                start,
-                capacity,
-                generation: 0,
-                standing: Standing::None,
-            });
+            self.blocks.push(Block::none());
         }
         let block = &mut self.blocks[slot];
         (block.start, block.capacity) = (start, capacity);
@@ -206,7 +255,7 @@ impl BlockSender {
         let mut taken: Vec<(usize, usize)> = self
             .blocks
             .iter()
-            .filter(|block| block.standing != Standing::None)
+            .filter(|block| block.standing != Standing::None && block.lent.is_none())
             .map(|block| (block.start, block.capacity))
             .collect();
         taken.sort_unstable();
@@ -241,8 +290,28 @@ impl BlockSender {
     }
 }
 
+impl Block {
+    fn none() -> Self {
+        Self {
+            start: 0,
+            capacity: 0,
+            generation: 0,
+            standing: Standing::None,
+            lent: None,
+        }
+    }
+}
+
+/// A place for one more block.
+fn free_slot(blocks: &[Block]) -> Option<usize> {
+    blocks
+        .iter()
+        .position(|block| block.standing == Standing::None)
+        .or_else(|| (blocks.len() < MAX_BLOCKS).then_some(blocks.len()))
+}
+
 /// The size of a block for that many bytes.
-fn rounded(bytes: usize) -> usize {
+pub(super) fn rounded(bytes: usize) -> usize {
     let step = (bytes.next_power_of_two() / 2 / SIZES_PER_DOUBLING).max(PAGE);
     bytes.next_multiple_of(step).next_multiple_of(PAGE)
 }

@@ -130,6 +130,12 @@ impl State {
         let next = ports
             .filter_map(|port| port.blocks()?.sender.shed(now))
             .min();
+        // After those to whom their blocks were lent.
+        let lenders = self.pools.values_mut();
+        let next = next
+            .into_iter()
+            .chain(lenders.filter_map(|pool| pool.lender.shed(now)))
+            .min();
         self.blocks_due = next;
         if let Some(next) = next {
             self.add_timer(next, Timer::Blocks);

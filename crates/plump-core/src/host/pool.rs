@@ -1,16 +1,18 @@
 //! Pools: what they are made of, and how many workers they have.
 
+use crate::block::{AllocatedBlock, Lender, Refused};
 use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::inbox::EntryKind;
-use crate::limits::MAX_WORKERS;
+use crate::limits::{MAX_WORKERS, MIN_BLOCK_BYTES};
 use crate::platform;
 use crate::process::Life;
 use crate::restarts::{Jitter, RestartOptions, Restarts, Standing};
 use crate::router::{CallQueue, Names};
 use crate::timers::Timer;
 use serde::{Deserialize, Serialize};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -87,6 +89,8 @@ pub(crate) struct Pool {
     pub(super) was_ready: bool,
     /// Where the search for the least loaded worker begins, so that equals take turns.
     pub(super) turn: usize,
+    /// The blocks that its program fills.
+    pub lender: Lender,
 }
 
 impl State {
@@ -104,6 +108,10 @@ impl State {
         let workers = options.workers;
         self.allow_watching(options.spin_us);
         let restarts = Restarts::new(options.restart_options(), Jitter::seeded(seed(id)));
+        let lender = Lender::new(
+            usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
+            Duration::from_millis(u64::from(options.block_idle_ms)),
+        );
         self.pools.insert(
             id,
             Pool {
@@ -117,12 +125,39 @@ impl State {
                 links: workers == 0,
                 was_ready: false,
                 turn: 0,
+                lender,
             },
         );
         for _ in 0..workers {
             self.start_worker(id);
         }
         Ok(id)
+    }
+
+    /// A block of a pool that its workers can be handed.
+    pub(super) fn allocate(&mut self, id: u32, bytes: usize) -> Result<AllocatedBlock, Refused> {
+        let unavailable = || Refused::Unavailable(io::ErrorKind::Unsupported.into());
+        let pool = self
+            .pools
+            .get_mut(&id)
+            .filter(|pool| super::starting::wants_ring(&pool.options))
+            .filter(|pool| bytes >= MIN_BLOCK_BYTES && pool.options.max_block_bytes > 0)
+            .ok_or_else(unavailable)?;
+        if !pool.lender.has_warm(bytes) {
+            let now = Instant::now();
+            for worker in self.workers.iter_mut().flatten() {
+                if worker.pool == id
+                    && let Some(blocks) = worker.data.as_mut().and_then(|port| port.blocks())
+                {
+                    blocks.sender.collect(now);
+                }
+            }
+        }
+        let block = pool.lender.allocate(bytes)?;
+        if let Some(idle) = pool.lender.idle() {
+            self.watch_blocks(idle);
+        }
+        Ok(block)
     }
 
     /// Starts as many workers as the pool lacks, no more than calls wait and than past failures let.

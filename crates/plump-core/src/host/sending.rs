@@ -2,6 +2,7 @@
 
 use super::pool::PoolState;
 use super::{CallRequest, UNKNOWN_COMMAND};
+use crate::block::Lease;
 use crate::channel::ChannelKind;
 use crate::debug;
 use crate::environment::{SourceKind, State};
@@ -27,6 +28,10 @@ pub(super) enum Outgoing<'a> {
     Borrowed(&'a [&'a [u8]]),
     /// It waited in the queue; so many bytes of it are binary parts.
     Owned(Vec<u8>, usize),
+    /// A block, with the rest in JavaScript's memory.
+    Lent(&'a [&'a [u8]], Lease),
+    /// A block that waited in the queue, with the rest.
+    OwnedLent(Vec<u8>, Lease),
 }
 
 impl State {
@@ -57,6 +62,12 @@ impl State {
             return Err(ErrorKind::QueueFull);
         }
         let at_once = pool.queue.is_empty();
+        // From here on the call is made: the block is its own.
+        let lease = parts
+            .last()
+            .and_then(|data| pool.lender.claim(request.block, data));
+        let parts = &parts[..parts.len() - usize::from(lease.is_some())];
+        let bytes = crate::port::padded_length(parts);
         let id = self.calls.create(
             request.pool,
             request.command,
@@ -75,13 +86,18 @@ impl State {
             self.limit_call(id, request.limits);
         }
         if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
-            self.send_call(slot, id, Outgoing::Borrowed(parts));
+            let outgoing = match lease {
+                Some(lease) => Outgoing::Lent(parts, lease),
+                None => Outgoing::Borrowed(parts),
+            };
+            self.send_call(slot, id, outgoing);
             return Ok(id);
         }
         let mut payload = Vec::with_capacity(bytes);
         crate::port::extend_padded(&mut payload, parts);
         if let Some(call) = self.calls.get_mut(id) {
             call.payload = payload;
+            call.lease = lease;
             call.shown = bytes - parts.first().map_or(0, |main| main.len());
         }
         if let Some(pool) = self.pools.get_mut(&request.pool) {
@@ -153,15 +169,25 @@ impl State {
                 self.fill_pool(pool_id);
                 return;
             };
-            let (payload, shown) = self
+            let (payload, shown, lease) = self
                 .calls
                 .get_mut(id)
-                .map(|call| (std::mem::take(&mut call.payload), call.shown))
+                .map(|call| {
+                    (
+                        std::mem::take(&mut call.payload),
+                        call.shown,
+                        call.lease.take(),
+                    )
+                })
                 .unwrap_or_default();
             if let Some(pool) = self.pools.get_mut(&pool_id) {
                 pool.queue.pop(payload.len());
             }
-            self.send_call(slot, id, Outgoing::Owned(payload, shown));
+            let outgoing = match lease {
+                Some(lease) => Outgoing::OwnedLent(payload, lease),
+                None => Outgoing::Owned(payload, shown),
+            };
+            self.send_call(slot, id, outgoing);
         }
     }
 
@@ -198,6 +224,7 @@ impl State {
             call.kept = match &payload {
                 Outgoing::Borrowed(parts) => worker.keep(parts),
                 Outgoing::Owned(bytes, _) => worker.keep(&[bytes]),
+                Outgoing::Lent(..) | Outgoing::OwnedLent(..) => None,
             };
         }
         worker.window.send();
@@ -213,6 +240,8 @@ impl State {
         match payload {
             Outgoing::Borrowed(parts) => port.send(header, parts),
             Outgoing::Owned(bytes, shown) => port.send_together(header, bytes, shown),
+            Outgoing::Lent(front, lease) => port.send_lent(header, front, lease),
+            Outgoing::OwnedLent(front, lease) => port.send_lent(header, &[&front], lease),
         }
         let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
         let backlog = port.backlog();

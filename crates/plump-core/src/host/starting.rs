@@ -344,7 +344,7 @@ impl State {
 }
 
 /// Whether the data channel of a worker with these options is shared memory.
-fn wants_ring(options: &PoolOptions) -> bool {
+pub(super) fn wants_ring(options: &PoolOptions) -> bool {
     match options.channel {
         ChannelChoice::Auto | ChannelChoice::Ring => crate::memory::SharedMemory::available(),
         ChannelChoice::Pipe => false,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use crate::platform::InheritedEnd;
 
@@ -106,4 +107,126 @@ fn refusal() -> io::Error {
         io::ErrorKind::Unsupported,
         "no shared memory on this system, the calls take the pipes",
     )
+}
+
+/// Memory that only its maker can write, on a system that does not have it: no value of this type exists.
+#[derive(Debug)]
+pub struct OwnMemory {
+    never: std::convert::Infallible,
+}
+
+impl OwnMemory {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn create(_bytes: usize) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// Reserves pages.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn reserve(&self, _offset: usize, _length: usize) -> io::Result<()> {
+        match self.never {}
+    }
+
+    /// Where it is mapped here.
+    #[must_use]
+    pub fn mapping(&self) -> &Arc<OwnMapping> {
+        match self.never {}
+    }
+
+    /// Gives the pages back.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn let_go(self) -> io::Result<()> {
+        match self.never {}
+    }
+}
+
+/// Where memory of [`OwnMemory`] is mapped: no value of this type exists.
+#[derive(Debug)]
+pub struct OwnMapping {
+    never: std::convert::Infallible,
+}
+
+impl OwnMapping {
+    /// Where the memory starts.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+}
+
+/// A part of somebody else's [`OwnMemory`]: no value of this type exists.
+#[derive(Debug)]
+pub struct LentMapping {
+    never: std::convert::Infallible,
+}
+
+impl LentMapping {
+    /// Maps a part of a file that was handed over.
+    ///
+    /// # Errors
+    /// None here: there is no file to give.
+    pub fn new(file: std::convert::Infallible, _offset: usize, _length: usize) -> io::Result<Self> {
+        match file {}
+    }
+
+    /// Where the bytes are.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+}
+
+/// Where memory is handed over: no value of this type exists.
+#[derive(Debug)]
+pub struct MemoryGiver {
+    never: std::convert::Infallible,
+}
+
+impl MemoryGiver {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn pair() -> io::Result<(Self, InheritedEnd)> {
+        Err(refusal())
+    }
+
+    /// Hands memory over.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn give(&self, _note: u64, _memory: &OwnMemory) -> io::Result<()> {
+        match self.never {}
+    }
+}
+
+/// Where memory is taken over: no value of this type exists.
+#[derive(Debug)]
+pub struct MemoryTaker {
+    never: std::convert::Infallible,
+}
+
+impl MemoryTaker {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn open_inherited(_number: u64) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// The memory of a number.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn take(&self, _wanted: u64) -> io::Result<std::convert::Infallible> {
+        match self.never {}
+    }
 }

@@ -1,5 +1,11 @@
 //! Sealed memory files.
 
+mod handing;
+mod own;
+
+pub use handing::{MemoryGiver, MemoryTaker};
+pub use own::{LentMapping, OwnMapping, OwnMemory};
+
 use std::ffi::CStr;
 use std::fs::File;
 use std::io;
@@ -83,9 +89,7 @@ impl SharedMemory {
     /// # Errors
     /// `OutOfMemory` for more than the machine has available, and what the system says when there is no memory left.
     pub fn reserve(&self, offset: usize, length: usize) -> io::Result<()> {
-        if length >= LARGE && available_bytes().is_some_and(|available| length as u64 > available) {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
+        ask_for(length)?;
         self.allocate(0, offset, length)
     }
 
@@ -114,17 +118,7 @@ impl SharedMemory {
     fn allocate(&self, mode: libc::c_int, offset: usize, length: usize) -> io::Result<()> {
         let outside = || io::Error::from(io::ErrorKind::InvalidInput);
         let (offset, length) = self.inside(offset, length).ok_or_else(outside)?;
-        let number = |number: usize| libc::off_t::try_from(number).map_err(|_| outside());
-        let (offset, length) = (number(offset)?, number(length)?);
-        loop {
-            // SAFETY: the descriptor is open; the call changes what is behind the mapping and never its size.
-            match check(unsafe { libc::fallocate(self.file.as_raw_fd(), mode, offset, length) }) {
-                Ok(_) => return Ok(()),
-                // A large reservation is interrupted by any signal of the process.
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        allocate(&self.file, mode, offset, length)
     }
 
     fn inside(&self, offset: usize, length: usize) -> Option<(usize, usize)> {
@@ -254,6 +248,31 @@ fn memory_file() -> io::Result<OwnedFd> {
     check(number)?;
     // SAFETY: the descriptor is new and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Changes what is behind a range of a file: reserves it, or by `mode` gives it back.
+fn allocate(file: &OwnedFd, mode: libc::c_int, offset: usize, length: usize) -> io::Result<()> {
+    let number = |number: usize| {
+        libc::off_t::try_from(number).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))
+    };
+    let (offset, length) = (number(offset)?, number(length)?);
+    loop {
+        // SAFETY: the descriptor is open; the call changes what is behind the mapping and never its size.
+        match check(unsafe { libc::fallocate(file.as_raw_fd(), mode, offset, length) }) {
+            Ok(_) => return Ok(()),
+            // A large reservation is interrupted by any signal of the process.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Refuses what is more than the machine has available.
+fn ask_for(length: usize) -> io::Result<()> {
+    if length >= LARGE && available_bytes().is_some_and(|available| length as u64 > available) {
+        return Err(io::ErrorKind::OutOfMemory.into());
+    }
+    Ok(())
 }
 
 /// What the machine could give away without swapping; `None` where it can't be read. What a container may have is not

@@ -402,6 +402,7 @@ impl Host {
             timeout_ms,
             blocking,
             limits: CallLimits::default(),
+            block: 0,
         };
         self.core().submit(request, &[payload])
     }

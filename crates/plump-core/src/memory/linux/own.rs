@@ -1,0 +1,370 @@
+//! Memory files that only their maker can write.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::{LARGE_PAGE, SEALS, allocate, ask_for, check, memory_file};
+
+/// Bytes of a page.
+const PAGE: usize = 4096;
+
+/// In addition to the size: no new way to write to the file can be had any more, by nobody. What was mapped before stays.
+const OWN_SEALS: libc::c_int = SEALS | libc::F_SEAL_FUTURE_WRITE;
+
+/// `MADV_COLLAPSE`, of Linux 6.1.
+const MADV_COLLAPSE: libc::c_int = 25;
+
+/// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
+/// have large pages.
+#[derive(Debug)]
+struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+}
+
+// SAFETY: the mapping belongs to the process and not to a thread, and is only reachable as a raw pointer, whose users
+// say themselves how they keep apart.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; there are no methods on `&self` that touch the bytes, but `replace`, which is one system call.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps `bytes` from `offset` on, which lies on a page's boundary; `sharing` is `MAP_SHARED` or `MAP_PRIVATE`.
+    fn new(file: &OwnedFd, offset: usize, bytes: usize, sharing: libc::c_int) -> io::Result<Self> {
+        let refused = || io::Error::from(io::ErrorKind::InvalidInput);
+        let place = libc::off_t::try_from(offset).map_err(|_| refused())?;
+        let room = bytes.checked_add(LARGE_PAGE).ok_or_else(refused)?;
+        // SAFETY: a new mapping of nothing at an address of the system's choice.
+        let reserved = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                room,
+                libc::PROT_NONE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if reserved == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let reserved = reserved.cast::<u8>();
+        let before = offset.wrapping_sub(reserved.addr()) % LARGE_PAGE;
+        let after = LARGE_PAGE - before;
+        // SAFETY: `before` is less than `LARGE_PAGE`, so the place and `bytes` behind it lie in what was just mapped.
+        let start = unsafe { reserved.add(before) };
+        // SAFETY: replaces a part of the mapping that was just made and that nobody else knows.
+        let mapped = unsafe {
+            libc::mmap(
+                start.cast(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                sharing | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                place,
+            )
+        };
+        let error = io::Error::last_os_error();
+        if mapped == libc::MAP_FAILED {
+            // SAFETY: the mapping was made above and nobody else knows it.
+            unsafe { libc::munmap(reserved.cast(), room) };
+            return Err(error);
+        }
+        if before > 0 {
+            // SAFETY: the part before `start`, which nobody uses.
+            unsafe { libc::munmap(reserved.cast(), before) };
+        }
+        let end = bytes.next_multiple_of(PAGE);
+        if after > end - bytes {
+            // SAFETY: `before + end` is at most `room`, rounded to a page.
+            let tail = unsafe { start.add(end) };
+            // SAFETY: the part behind the last page, which nobody uses.
+            unsafe { libc::munmap(tail.cast(), after - (end - bytes)) };
+        }
+        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes })
+    }
+
+    /// Puts memory of this process alone in the place of the file's, in one step: who still reads there reads zeroes.
+    fn replace(&self) -> io::Result<()> {
+        // SAFETY: exactly the mapping that `new` made. It stays mapped, readable and writable throughout, so no access of
+        // others can fail; that the bytes change is what they were told.
+        let mapped = unsafe {
+            libc::mmap(
+                self.start.as_ptr().cast(),
+                self.bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
+                -1,
+                0,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `new` with this address and size, and whoever uses the pointer keeps `self`.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// Where memory of [`OwnMemory`] is mapped in its maker; it outlives the file where somebody still looks at it.
+#[derive(Debug)]
+pub struct OwnMapping(Mapping);
+
+impl OwnMapping {
+    /// Where the memory starts, on a large page's boundary. Only this process can write it.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.0.start.as_ptr()
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.bytes
+    }
+
+    /// Never: memory of 0 bytes is not made.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+/// A piece of memory that only its maker can ever write; whom it is handed to may read it.
+///
+/// Ownership: the pages go when this is dropped and nobody has a mapping of it; for its maker's, see
+/// [`OwnMemory::let_go`].
+#[derive(Debug)]
+pub struct OwnMemory {
+    file: OwnedFd,
+    mapping: Arc<OwnMapping>,
+}
+
+impl OwnMemory {
+    /// Makes room for `bytes`, of which nothing is reserved yet. What is used of it must be reserved before.
+    ///
+    /// # Errors
+    /// `InvalidInput` for 0 bytes or more than can be addressed; what the system says when there is no descriptor or no
+    /// room among the addresses left, or when it can't seal (before Linux 5.1).
+    pub fn create(bytes: usize) -> io::Result<Self> {
+        let refused = || io::Error::from(io::ErrorKind::InvalidInput);
+        let size = libc::off_t::try_from(bytes).map_err(|_| refused())?;
+        if size == 0 {
+            return Err(refused());
+        }
+        let file = memory_file()?;
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        check(unsafe { libc::ftruncate(file.as_raw_fd(), size) })?;
+        let mapping = Mapping::new(&file, 0, bytes, libc::MAP_SHARED)?;
+        // Nobody else has the file yet, so it may be sealed after it was mapped, and must be: no later mapping can write.
+        // SAFETY: the descriptor is open; the call touches no memory of ours.
+        check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, OWN_SEALS) })?;
+        Ok(Self {
+            file,
+            mapping: Arc::new(OwnMapping(mapping)),
+        })
+    }
+
+    /// Reserves the pages of `length` bytes from `offset` on, which lie inside, as large pages where they can be had:
+    /// they are quicker to make, and to map, by hundreds of times.
+    ///
+    /// # Errors
+    /// `OutOfMemory` for more than the machine has available, and what the system says when there is no memory left.
+    pub fn reserve(&self, offset: usize, length: usize) -> io::Result<()> {
+        let end = offset
+            .checked_add(length)
+            .filter(|end| length > 0 && *end <= self.mapping.len())
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        ask_for(length)?;
+        let first = offset.next_multiple_of(LARGE_PAGE);
+        let last = end / LARGE_PAGE * LARGE_PAGE;
+        if first < last {
+            // A range without any page can't be made large.
+            for place in (first..last).step_by(LARGE_PAGE) {
+                allocate(&self.file, 0, place, PAGE)?;
+            }
+            // SAFETY: the range lies inside the mapping.
+            let start = unsafe { self.mapping.as_ptr().add(first) };
+            // A wish: what stays small is reserved below.
+            // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
+            unsafe { libc::madvise(start.cast(), last - first, MADV_COLLAPSE) };
+        }
+        allocate(&self.file, 0, offset, length)
+    }
+
+    /// Where it is mapped here.
+    #[must_use]
+    pub fn mapping(&self) -> &Arc<OwnMapping> {
+        &self.mapping
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Gives the pages back to the system, also where somebody in this process still looks at them: he reads zeroes from
+    /// now on.
+    ///
+    /// # Errors
+    /// What the system says; the pages go with the last mapping then.
+    pub fn let_go(self) -> io::Result<()> {
+        if Arc::strong_count(&self.mapping) > 1 {
+            self.mapping.0.replace()?;
+        }
+        Ok(())
+    }
+}
+
+/// A part of somebody else's [`OwnMemory`]: what is written to it is seen here alone, and forgotten with it.
+#[derive(Debug)]
+pub struct LentMapping {
+    mapping: Mapping,
+    skipped: usize,
+}
+
+impl LentMapping {
+    /// Maps `length` bytes from `offset` on of a file that was handed over.
+    ///
+    /// # Errors
+    /// `InvalidData` when the file is not sealed or not as long as that; what the system says when it can't be mapped.
+    pub fn new(file: OwnedFd, offset: usize, length: usize) -> io::Result<Self> {
+        let refused = || io::Error::from(io::ErrorKind::InvalidData);
+        // SAFETY: the descriptor is open; only memory files have seals.
+        let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
+            .map_err(|_| refused())?;
+        let file = File::from(file);
+        let end = offset.checked_add(length).ok_or_else(refused)?;
+        if seals & SEALS != SEALS || length == 0 || end as u64 > file.metadata()?.len() {
+            return Err(refused());
+        }
+        let skipped = offset % PAGE;
+        let file = OwnedFd::from(file);
+        let mapping = Mapping::new(&file, offset - skipped, length + skipped, libc::MAP_PRIVATE)?;
+        Ok(Self { mapping, skipped })
+    }
+
+    /// Where the bytes are.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        // SAFETY: `new` has mapped the skipped bytes and those behind them.
+        unsafe { self.mapping.start.as_ptr().add(self.skipped) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::FromRawFd;
+
+    /// The file as another process has it.
+    fn copy_of(memory: &OwnMemory) -> OwnedFd {
+        memory.file().try_clone_to_owned().unwrap()
+    }
+
+    fn map(file: &OwnedFd, bytes: usize, protection: libc::c_int, sharing: libc::c_int) -> bool {
+        // SAFETY: a new mapping at an address of the system's choice.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                protection,
+                sharing,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return false;
+        }
+        // What could be made writable later would be as bad.
+        // SAFETY: the mapping was just made.
+        let later = unsafe { libc::mprotect(start, bytes, libc::PROT_READ | libc::PROT_WRITE) };
+        // SAFETY: as above.
+        unsafe { libc::munmap(start, bytes) };
+        later == 0
+    }
+
+    #[test]
+    fn nobody_else_can_write_resize_or_empty_it() {
+        let bytes = 3 * LARGE_PAGE;
+        let memory = OwnMemory::create(bytes).unwrap();
+        memory.reserve(0, bytes).unwrap();
+        let theirs = copy_of(&memory);
+        let (read, write) = (libc::PROT_READ, libc::PROT_WRITE);
+        assert!(!map(&theirs, bytes, read | write, libc::MAP_SHARED));
+        assert!(!map(&theirs, bytes, read, libc::MAP_SHARED));
+        assert!(map(&theirs, bytes, read | write, libc::MAP_PRIVATE));
+        let number = theirs.as_raw_fd();
+        // SAFETY: the descriptor is open.
+        assert!(unsafe { libc::ftruncate(number, 4096) } < 0);
+        // SAFETY: as above.
+        assert!(unsafe { libc::ftruncate(number, 1 << 30) } < 0);
+        let punch = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        assert!(allocate(&theirs, punch, 0, 4096).is_err());
+        assert!(File::from(theirs.try_clone().unwrap()).write(&[1]).is_err());
+        // Opened a second time it is the same file.
+        let path = std::ffi::CString::new(format!("/proc/self/fd/{number}")).unwrap();
+        // SAFETY: the path ends with a zero.
+        let again = unsafe { libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) };
+        if again >= 0 {
+            // SAFETY: the descriptor is new.
+            let again = unsafe { OwnedFd::from_raw_fd(again) };
+            assert!(!map(&again, bytes, read | write, libc::MAP_SHARED));
+            assert!(File::from(again).write(&[1]).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_written_to_a_lent_part_is_seen_there_alone_and_forgotten_with_it() {
+        let memory = OwnMemory::create(3 * LARGE_PAGE).unwrap();
+        memory
+            .reserve(LARGE_PAGE - 4096, LARGE_PAGE + 4096)
+            .unwrap();
+        let at = LARGE_PAGE - 8;
+        // SAFETY: inside, reserved, and nobody else uses it.
+        let ours = unsafe { memory.mapping().as_ptr().add(at) };
+        for round in 1..4_u8 {
+            // SAFETY: as above.
+            unsafe { ours.write_bytes(round, 5000) };
+            let lent = LentMapping::new(copy_of(&memory), at, 5000).unwrap();
+            for place in [0, 4999] {
+                let (theirs, ours) = (lent.as_ptr().wrapping_add(place), ours.wrapping_add(place));
+                // SAFETY: inside of the mapping, which lives.
+                assert_eq!(unsafe { theirs.read() }, round);
+                // SAFETY: as above.
+                unsafe { theirs.write(99) };
+                // SAFETY: inside, reserved, and nobody else writes it.
+                assert_eq!(unsafe { ours.read() }, round);
+            }
+        }
+        assert!(LentMapping::new(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
+        assert!(LentMapping::new(copy_of(&memory), usize::MAX, 2).is_err());
+    }
+
+    #[test]
+    fn memory_that_was_let_go_can_still_be_looked_at() {
+        let memory = OwnMemory::create(LARGE_PAGE).unwrap();
+        memory.reserve(0, LARGE_PAGE).unwrap();
+        let mapping = Arc::clone(memory.mapping());
+        // SAFETY: inside and reserved.
+        unsafe { mapping.as_ptr().write(7) };
+        memory.let_go().unwrap();
+        // SAFETY: still mapped.
+        assert_eq!(unsafe { mapping.as_ptr().read() }, 0);
+        // SAFETY: as above.
+        unsafe { mapping.as_ptr().write(8) };
+    }
+}
