@@ -1,6 +1,7 @@
 //! Calls on the way there: made, queued, sent.
 
 use super::pool::PoolState;
+use super::worker::MAX_KEPT_BYTES;
 use super::{CallRequest, UNKNOWN_COMMAND};
 use crate::block::Lease;
 use crate::channel::ChannelKind;
@@ -85,7 +86,8 @@ impl State {
         if request.limits != CallLimits::default() {
             self.limit_call(id, request.limits);
         }
-        if at_once && let Some(slot) = self.free_worker(request.pool, bytes) {
+        if at_once && let Some(slot) = self.free_worker(request.pool, weight(bytes, lease.as_ref()))
+        {
             let outgoing = match lease {
                 Some(lease) => Outgoing::Lent(parts, lease),
                 None => Outgoing::Borrowed(parts),
@@ -164,7 +166,10 @@ impl State {
             let Some(id) = pool.queue.front(&self.calls) else {
                 return;
             };
-            let bytes = self.calls.get(id).map_or(0, |call| call.payload.len());
+            let bytes = self
+                .calls
+                .get(id)
+                .map_or(0, |call| weight(call.payload.len(), call.lease.as_ref()));
             let Some(slot) = self.free_worker(pool_id, bytes) else {
                 self.fill_pool(pool_id);
                 return;
@@ -335,5 +340,15 @@ impl State {
             self.flush_worker(slot);
             self.dispatch(pool);
         }
+    }
+}
+
+/// Bytes of a call as a worker sees them that is to be sent one more: one with a block counts as large, for it can't be
+/// taken back.
+fn weight(bytes: usize, lease: Option<&Lease>) -> usize {
+    if lease.is_some() {
+        bytes.max(MAX_KEPT_BYTES + 1)
+    } else {
+        bytes
     }
 }
