@@ -573,7 +573,10 @@ fn bytes_that_are_no_frames_end_the_link_with_a_word_about_what_was_wrong() {
         ("unknown frame kind 7", raw(7, 0, 0, 0, &[])),
         ("unknown frame kind 255", raw(255, 0, 0, 0, &[])),
         ("unknown frame flags 0x08", raw(Call as u8, 8, 0, 0, &[])),
-        ("unknown frame flags 0x04", raw(Result as u8, 4, 32, 0, &[0; 32])),
+        (
+            "unknown frame flags 0x04",
+            raw(Result as u8, 4, 32, 0, &[0; 32]),
+        ),
         (
             "0 bytes where the range of a block was",
             raw(Call as u8, 2, 0, 0, &[]),
