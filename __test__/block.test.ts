@@ -4,6 +4,8 @@ import test from 'ava'
 import { createHash } from 'node:crypto'
 import { readdirSync, readlinkSync, statSync } from 'node:fs'
 import { types } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { PlumpIPC, PlumpSerializationError, type PlumpBlock } from '../src/index.js'
 import { channel, start, until } from './start.js'
 
@@ -193,6 +195,27 @@ test.serial('the limit holds for all blocks together, and release makes room', a
     const block = plump.allocate(4 * MIB)
     block.bytes[0] = i
     t.is(plump.call('length', block), 4 * MIB, 'nothing waits for a garbage collection')
+  }
+})
+
+test.serial('a block that was lost is free again once it was collected', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const plump = start<Commands>(t, 'buffers.mjs', { maxBlockBytes: 4 * MIB })
+  for (let round = 0; round < 4; round++) {
+    // Also one whose memory was shown before, by a block that was sent.
+    if (round === 2) t.is(plump.call('length', plump.allocate(3 * MIB)), 3 * MIB)
+    plump.allocate(3 * MIB).bytes[0] = 1
+    const isFree = (): boolean => {
+      collect()
+      try {
+        plump.allocate(3 * MIB).release()
+        return true
+      } catch {
+        return false
+      }
+    }
+    t.true(await until(isFree))
   }
 })
 

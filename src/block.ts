@@ -5,10 +5,8 @@ import { once } from './shared.js'
 
 /** Whoever made a block. */
 export interface BlockMaker {
-  /** Takes the memory of that number back; one that was sent meanwhile is left alone. */
-  releaseBlock(number: number): void
-  /** Empties all views of a buffer, where the runtime can. Never throws. */
-  detach(buffer: ArrayBuffer): void
+  /** The program has no more to do with the block: it was sent, or is not needed. */
+  takeBack(block: BlockParts, buffer: ArrayBuffer): void
 }
 
 /** What a block is made of. */
@@ -16,6 +14,8 @@ export interface BlockParts {
   readonly maker: BlockMaker
   /** The core's number of the memory that a worker can be handed; 0: private memory, which is copied. */
   readonly number: number
+  /** The core's number of its memory, which other blocks had before. */
+  readonly key: number
   /** Undefined once it was sent or released. */
   bytes: Uint8Array | undefined
 }
@@ -33,15 +33,19 @@ export function partsOf(block: object): BlockParts | undefined {
 
 /** The call that a block was passed to has been made: from now on it is the call's. */
 export function move(parts: BlockParts): void {
-  const { bytes, maker, number } = parts
+  const { bytes } = parts
   if (bytes === undefined) return
   parts.bytes = undefined
-  if (number !== 0) maker.releaseBlock(number)
-  maker.detach(bytes.buffer as ArrayBuffer)
+  parts.maker.takeBack(parts, bytes.buffer as ArrayBuffer)
 }
 
-export function makeBlock(maker: BlockMaker, number: number, buffer: ArrayBuffer): PlumpBlock {
-  return new PlumpBlock({ maker, number, bytes: new Uint8Array(buffer) })
+export function makeBlock(
+  maker: BlockMaker,
+  number: number,
+  key: number,
+  buffer: ArrayBuffer,
+): PlumpBlock {
+  return new PlumpBlock({ maker, number, key, bytes: new Uint8Array(buffer) })
 }
 
 /**

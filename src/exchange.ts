@@ -572,6 +572,11 @@ export class Exchange {
     return this.#words[WORD.status]!
   }
 
+  /** What `allocateBlock` said: WORD.blockKey. */
+  get blockKey(): number {
+    return this.#words[WORD.blockKey]!
+  }
+
   /** Microseconds of a clock that never goes back, modulo 2^32. */
   nowUs(): number {
     this.binding.now()

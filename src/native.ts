@@ -47,6 +47,8 @@ export const WORD = {
   inFlight: 20,
   /** out of `drain`, `now`: microseconds of a clock that never goes back, modulo 2^32. */
   nowUs: 21,
+  /** out of `allocateBlock`: the number of the memory. */
+  blockKey: 30,
   /** where the table of entries begins, 1,000 of ENTRY.words words each. */
   table: 64,
   /** where the records of calls begin, MAX_RECORDS of CALL.words words each. */
@@ -392,12 +394,16 @@ export interface Binding {
 
   // --- blocks that the program fills --------------------------------------------------------------------------
   /**
-   * A block of `bytes` that workers of the pool can be handed: the memory, and in WORD.status its number. `undefined`: the
-   * number of an error kind is there instead, or 0 where workers can't be handed memory.
+   * A block of `bytes` that workers of the pool can be handed: an ArrayBuffer over its memory, in WORD.status its number, in
+   * WORD.blockKey that of the memory. `undefined`: an earlier ArrayBuffer of that memory is to be used; unless `anew` is 1,
+   * because it was lost. With 0 in WORD.blockKey there is none: WORD.status has the number of an error kind, or 0 where workers
+   * can't be handed memory.
    */
-  allocateBlock(pool: number, bytes: number): ArrayBuffer | undefined
+  allocateBlock(pool: number, bytes: number, anew: 0 | 1): ArrayBuffer | undefined
   /** Takes a block back that was not sent. */
   releaseBlock(pool: number, block: number): void
+  /** Whether the memory of that number is still there: WORD.status 1, or 0. */
+  knowsBlock(pool: number, key: number): void
   /** Empties all views of a buffer, where the runtime can. Never throws. */
   detach(buffer: ArrayBuffer): void
 }

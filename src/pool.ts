@@ -2,7 +2,7 @@
 
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { makeBlock, type PlumpBlock } from './block.js'
+import { type BlockParts, makeBlock, type PlumpBlock } from './block.js'
 import { type PayloadCodec, resolveCodec } from './codec/codec.js'
 import { checkCommandName } from './command-names.js'
 import { didYouMean } from './did-you-mean.js'
@@ -56,6 +56,8 @@ export class Pool implements CallOwner {
   /** What `workers: 'auto'` has found. */
   readonly auto: Allowance | undefined
   readonly #maxBlockBytes: number
+  /** Buffers over memory of the core, by its numbers. `kept`: those that no block of the program's has now. */
+  readonly #shown = new Map<number, { weak: WeakRef<ArrayBuffer>; kept: ArrayBuffer | undefined }>()
   /** Whether its calls keep the event loop alive. */
   refed = true
 
@@ -159,16 +161,29 @@ export class Pool implements CallOwner {
       )
     if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
     const { exchange } = this
-    const buffer = exchange.binding.allocateBlock(this.id, bytes)
-    const status = exchange.status
-    if (buffer !== undefined) return makeBlock(this, status, buffer)
+    const { binding } = exchange
+    let buffer = binding.allocateBlock(this.id, bytes, 0)
+    let key = exchange.blockKey
+    if (buffer === undefined && key !== 0) {
+      buffer = this.#shown.get(key)?.weak.deref()
+      if (buffer === undefined) {
+        binding.releaseBlock(this.id, exchange.status)
+        buffer = binding.allocateBlock(this.id, bytes, 1)
+        key = exchange.blockKey
+      }
+    }
+    const { status } = exchange
+    if (buffer !== undefined) {
+      this.#show(key, buffer)
+      return makeBlock(this, status, key, buffer)
+    }
     if (status !== 0)
       throw new PlumpError(
         'ERR_PLUMP_BLOCK_LIMIT',
         `A block of ${bytes.toLocaleString('en-US')} bytes was asked for, and the others take too much of the ${most.toLocaleString('en-US')} bytes of maxBlockBytes.`,
       )
     try {
-      return makeBlock(this, 0, new ArrayBuffer(bytes))
+      return makeBlock(this, 0, 0, new ArrayBuffer(bytes))
     } catch (cause) {
       throw new PlumpError('ERR_PLUMP_BLOCK_LIMIT', 'There is no memory for such a block.', {
         cause,
@@ -176,12 +191,30 @@ export class Pool implements CallOwner {
     }
   }
 
-  releaseBlock(number: number): void {
-    this.exchange.binding.releaseBlock(this.id, number)
+  takeBack({ number, key }: BlockParts, buffer: ArrayBuffer): void {
+    const { binding } = this.exchange
+    if (number === 0) {
+      binding.detach(buffer)
+      return
+    }
+    binding.releaseBlock(this.id, number)
+    const shown = this.#shown.get(key)
+    // Kept for the next block: making another one makes the engine collect garbage.
+    if (shown !== undefined && !this.closed) shown.kept = buffer
   }
 
-  detach(buffer: ArrayBuffer): void {
-    this.exchange.binding.detach(buffer)
+  /** From now on only the program keeps the buffer alive: when it is collected, its block was lost. */
+  #show(key: number, buffer: ArrayBuffer): void {
+    const known = this.#shown.get(key)
+    if (known?.weak.deref() === buffer) {
+      known.kept = undefined
+      return
+    }
+    for (const other of this.#shown.keys()) {
+      this.exchange.binding.knowsBlock(this.id, other)
+      if (this.exchange.status === 0) this.#shown.delete(other)
+    }
+    this.#shown.set(key, { weak: new WeakRef(buffer), kept: undefined })
   }
 
   close(graceMs: number): Promise<void> {
@@ -256,6 +289,7 @@ export class Pool implements CallOwner {
         break
       case 'closed':
         this.#become({ is: 'closed' })
+        this.#shown.clear()
         for (const { resolve } of this.#waitForClosed.splice(0)) resolve()
         this.exchange.removeOwner(this.id)
         break

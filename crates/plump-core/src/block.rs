@@ -34,7 +34,7 @@ mod receiver;
 mod sender;
 
 pub use arena::Arena;
-pub use lender::{AllocatedBlock, Lease, Lender, Refused};
+pub use lender::{Allocated, AllocatedBlock, Lease, Lender, Refused};
 pub use receiver::{BlockReceiver, ReceivedBlock};
 pub use sender::BlockSender;
 

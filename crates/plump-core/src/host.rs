@@ -16,7 +16,7 @@ pub(crate) use pool::Pool;
 pub use pool::PoolOptions;
 pub(crate) use worker::Worker;
 
-use crate::block::{AllocatedBlock, Refused};
+use crate::block::{Allocated, Refused};
 use crate::environment::{Environment, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
@@ -125,12 +125,23 @@ impl Environment {
         self.shared().with(|state| state.cancel_call(call))
     }
 
-    /// A block of a pool, for its program to fill.
+    /// A block of a pool, for its program to fill. See [`crate::block::Lender::allocate`].
     ///
     /// # Errors
     /// See [`Refused`].
-    pub fn allocate(&self, pool: u32, bytes: usize) -> Result<AllocatedBlock, Refused> {
-        self.shared().with(|state| state.allocate(pool, bytes))
+    pub fn allocate(&self, pool: u32, bytes: usize, anew: bool) -> Result<Allocated, Refused> {
+        self.shared()
+            .with(|state| state.allocate(pool, bytes, anew))
+    }
+
+    /// Whether a pool still has the memory of that number.
+    #[must_use]
+    pub fn knows_block(&self, pool: u32, key: u32) -> bool {
+        let state = self.shared().lock();
+        state
+            .pools
+            .get(&pool)
+            .is_some_and(|pool| pool.lender.knows(key))
     }
 
     /// Takes a block back that will not be sent.

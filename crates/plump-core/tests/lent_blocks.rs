@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plump_core::block::{
-    AllocatedBlock, Arena, BlockReceiver, BlockSender, Blocks, Lease, Lender, ReceivedBlock,
-    Refused,
+    Allocated, AllocatedBlock, Arena, BlockReceiver, BlockSender, Blocks, Lease, Lender,
+    ReceivedBlock, Refused,
 };
 use plump_core::channel::in_process::InProcessChannel;
 use plump_core::frame::{FLAG_LENT, FrameKind, Header, MAX_BODY_BYTES};
@@ -55,9 +55,17 @@ fn copy_of(number: u64) -> u64 {
     u64::try_from(copy).expect("a descriptor")
 }
 
+/// A block that JavaScript has not been shown before.
+fn allocate(lender: &mut Lender, bytes: usize) -> Result<AllocatedBlock, Refused> {
+    match lender.allocate(bytes, true)? {
+        Allocated::New(block) => Ok(block),
+        Allocated::Again { .. } => panic!("it was to be new"),
+    }
+}
+
 /// A block full of `byte`, and what was claimed of it when it is passed to a call.
 fn filled(lender: &mut Lender, bytes: usize, byte: u8) -> (AllocatedBlock, Lease) {
-    let block = lender.allocate(bytes).expect("a block");
+    let block = allocate(lender, bytes).expect("a block");
     // SAFETY: the block has so many bytes, and nobody else has it.
     let data = unsafe { std::slice::from_raw_parts_mut(block.as_ptr(), bytes) };
     data.fill(byte);
@@ -171,11 +179,11 @@ fn what_the_receiver_writes_is_seen_by_nobody_else_and_not_in_the_next_payload()
 fn a_block_is_free_when_nobody_has_it_however_that_came_about() {
     let mut lender = Lender::new(4 * MIB, IDLE);
     // Released.
-    let block = lender.allocate(3 * MIB).unwrap();
+    let block = allocate(&mut lender, 3 * MIB).unwrap();
     lender.release(block.id);
     lender.release(block.id);
     // Lost: its last view was collected.
-    drop(lender.allocate(3 * MIB).expect("the one that was released"));
+    drop(allocate(&mut lender, 3 * MIB).expect("the one that was released"));
     // A call that never left.
     drop(filled(&mut lender, 3 * MIB, 1).1);
     // A worker that gave it back, and one that died with it.
@@ -183,7 +191,7 @@ fn a_block_is_free_when_nobody_has_it_however_that_came_about() {
     let (kept, lease) = filled(&mut lender, 3 * MIB, 2);
     let received = send(&mut link, &[&[1]], lease).unwrap();
     assert!(matches!(
-        lender.allocate(3 * MIB),
+        allocate(&mut lender, 3 * MIB),
         Err(Refused::Unavailable(_))
     ));
     drop(received);
@@ -191,11 +199,11 @@ fn a_block_is_free_when_nobody_has_it_however_that_came_about() {
     let (_kept_too, lease) = filled(&mut lender, 3 * MIB, 3);
     let _received = send(&mut link, &[&[1]], lease).unwrap();
     assert!(matches!(
-        lender.allocate(3 * MIB),
+        allocate(&mut lender, 3 * MIB),
         Err(Refused::Unavailable(_))
     ));
     drop(link);
-    let again = lender.allocate(3 * MIB).expect("the dead worker's");
+    let again = allocate(&mut lender, 3 * MIB).expect("the dead worker's");
     assert_eq!(
         again.as_ptr(),
         kept.as_ptr(),
@@ -204,13 +212,16 @@ fn a_block_is_free_when_nobody_has_it_however_that_came_about() {
     // Whoever was given it before has no say in what becomes of it.
     lender.release(kept.id);
     assert!(lender.claim(kept.id, &[]).is_none());
-    assert!(matches!(lender.allocate(3 * MIB), Err(Refused::Limit)));
+    assert!(matches!(
+        allocate(&mut lender, 3 * MIB),
+        Err(Refused::Limit)
+    ));
 }
 
 #[test]
 fn only_a_blocks_own_bytes_are_taken_for_it() {
     let mut lender = Lender::new(4 * MIB, IDLE);
-    let block = lender.allocate(MIB).unwrap();
+    let block = allocate(&mut lender, MIB).unwrap();
     // SAFETY: the block has so many bytes.
     let data = unsafe { std::slice::from_raw_parts(block.as_ptr(), MIB) };
     assert!(lender.claim(block.id, &data[8..]).is_none());
@@ -225,16 +236,24 @@ fn only_a_blocks_own_bytes_are_taken_for_it() {
 #[test]
 fn the_limit_holds_and_free_blocks_of_other_sizes_make_room() {
     let mut lender = Lender::new(8 * MIB, IDLE);
-    assert!(matches!(lender.allocate(8 * MIB + 1), Err(Refused::Limit)));
-    let all: Vec<_> = (0..4).map(|_| lender.allocate(2 * MIB).unwrap()).collect();
-    assert!(matches!(lender.allocate(200_000), Err(Refused::Limit)));
+    assert!(matches!(
+        allocate(&mut lender, 8 * MIB + 1),
+        Err(Refused::Limit)
+    ));
+    let all: Vec<_> = (0..4)
+        .map(|_| allocate(&mut lender, 2 * MIB).unwrap())
+        .collect();
+    assert!(matches!(
+        allocate(&mut lender, 200_000),
+        Err(Refused::Limit)
+    ));
     assert_eq!(lender.reserved(), 8 * MIB);
     drop(all);
-    let whole = lender.allocate(8 * MIB).expect("room that others made");
+    let whole = allocate(&mut lender, 8 * MIB).expect("room that others made");
     assert_eq!(lender.reserved(), 8 * MIB);
     drop(whole);
     for bytes in (1..40).map(|step| step * 200_000) {
-        drop(lender.allocate(bytes).expect("a block below the limit"));
+        drop(allocate(&mut lender, bytes).expect("a block below the limit"));
         assert!(lender.reserved() <= 8 * MIB);
     }
 }
@@ -307,4 +326,33 @@ fn what_was_not_handed_over_is_a_breach_of_the_protocol() {
             "{range:?}: {said:?}"
         );
     }
+}
+
+#[test]
+fn what_was_shown_before_is_used_again() {
+    let mut lender = Lender::new(4 * MIB, IDLE);
+    let Ok(Allocated::New(first)) = lender.allocate(2 * MIB, false) else {
+        panic!("nothing was shown before");
+    };
+    lender.release(first.id);
+    let Ok(Allocated::Again { id, key }) = lender.allocate(2 * MIB, false) else {
+        panic!("it was shown before");
+    };
+    assert!(key == first.key && id != first.id && lender.knows(key));
+    assert!(matches!(
+        allocate(&mut lender, 3 * MIB),
+        Err(Refused::Limit)
+    ));
+    lender.release(id);
+    // Of another length, or lost: it is shown anew.
+    drop(allocate(&mut lender, 2 * MIB).expect("the same memory"));
+    assert!(
+        matches!(lender.allocate(2 * MIB - 1, false), Ok(Allocated::New(block)) if block.key == key)
+    );
+    drop(first);
+    assert!(matches!(
+        lender.allocate(2 * MIB, false),
+        Ok(Allocated::New(_))
+    ));
+    assert!(!lender.knows(key + 1));
 }

@@ -4,7 +4,7 @@
 use crate::session::{self, Session};
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
 use napi::{Env, Status, sys};
-use plump_core::block::{AllocatedBlock, Refused};
+use plump_core::block::{Allocated, AllocatedBlock, Refused};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
@@ -36,6 +36,7 @@ mod word {
     pub const ASLEEP: usize = 19;
     pub const IN_FLIGHT: usize = 20;
     pub const NOW_US: usize = 21;
+    pub const BLOCK_KEY: usize = 30;
     pub const TABLE: usize = 64;
     pub const CALLS: usize = TABLE + 1000 * 8;
     pub const ANSWERS: usize = CALLS + super::MAX_RECORDS * super::call::WORDS;
@@ -122,6 +123,7 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("copyLarge", copy_large),
     ("allocateBlock", allocate_block),
     ("releaseBlock", release_block),
+    ("knowsBlock", knows_block),
     ("detach", detach),
 ];
 
@@ -155,7 +157,7 @@ unsafe extern "C" fn trampoline(
     env: sys::napi_env,
     info: sys::napi_callback_info,
 ) -> sys::napi_value {
-    let mut arguments = [ptr::null_mut(); 2];
+    let mut arguments = [ptr::null_mut(); 3];
     let mut count = arguments.len();
     let mut data = ptr::null_mut();
     // SAFETY: `info` is valid during this call; there is room for `count` arguments.
@@ -174,7 +176,7 @@ unsafe extern "C" fn trampoline(
     }
     // SAFETY: `function` put a pointer of exactly this type there.
     let hot = unsafe { std::mem::transmute::<*mut c_void, Hot>(data) };
-    let outcome = std::panic::catch_unwind(|| hot(Env::from_raw(env), &arguments[..count.min(2)]));
+    let outcome = std::panic::catch_unwind(|| hot(Env::from_raw(env), &arguments[..count.min(3)]));
     match outcome {
         Ok(Ok(value)) => value,
         Ok(Err(error)) => throw(env, &error.reason),
@@ -488,24 +490,36 @@ fn pool_and(env: Env, arguments: &[sys::napi_value]) -> Result<(u32, usize)> {
     Ok((pool as u32, second as usize))
 }
 
-/// A block of a pool for its program to fill: its `ArrayBuffer`, and its number in the status word; or `undefined` and the
-/// number of an error kind, or 0 where it must be private memory.
+/// A block of a pool for its program to fill: its `ArrayBuffer`, its number in the status word, and that of its memory beside
+/// it. `undefined`: JavaScript has been shown that memory before; or, without a number of memory, there is the number of an
+/// error kind, or 0 where it must be private memory.
 fn allocate_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
     let (pool, bytes) = pool_and(env, arguments)?;
-    let allocated = session::require(|session| session.core.allocate(pool, bytes))?;
-    let set = |status: u32| session::require(|session| session.set(word::STATUS, status));
+    let anew = number(env, arguments, 2)? != 0.0;
+    let allocated = session::require(|session| session.core.allocate(pool, bytes, anew))?;
+    let say = |status: u32, key: u32| {
+        session::require(|session| {
+            session.set(word::STATUS, status);
+            session.set(word::BLOCK_KEY, key);
+        })
+    };
     let block = match allocated {
-        Ok(block) => block,
+        Ok(Allocated::New(block)) => block,
+        Ok(Allocated::Again { id, key }) => {
+            say(id, key)?;
+            return Ok(ptr::null_mut());
+        }
         Err(Refused::Limit) => {
-            set(ErrorKind::BlockLimit as u32)?;
+            say(ErrorKind::BlockLimit as u32, 0)?;
             return Ok(ptr::null_mut());
         }
         Err(Refused::Unavailable(_)) => {
-            set(0)?;
+            say(0, 0)?;
             return Ok(ptr::null_mut());
         }
     };
-    let (id, data, length) = (block.id, block.as_ptr(), block.len());
+    let (id, key) = (block.id, block.key);
+    let (data, length) = (block.as_ptr(), block.len());
     let hint = Box::into_raw(Box::new(block));
     let mut made = ptr::null_mut();
     // SAFETY: the memory lives until the finalizer lets go of it, whatever becomes of the block meanwhile, and only this
@@ -521,12 +535,12 @@ fn allocate_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_v
         )
     };
     if status == sys::Status::napi_ok {
-        set(id)?;
+        say(id, key)?;
         return Ok(made);
     }
     // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
     drop(unsafe { Box::from_raw(hint) });
-    set(0)?;
+    say(0, 0)?;
     Ok(ptr::null_mut())
 }
 
@@ -535,6 +549,16 @@ fn release_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_va
     let (pool, block) = pool_and(env, arguments)?;
     let block = u32::try_from(block).unwrap_or_default();
     run(|session| session.core.release_block(pool, block))
+}
+
+/// Whether a pool still has the memory of that number: 1 or 0 in the status word.
+fn knows_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
+    let (pool, key) = pool_and(env, arguments)?;
+    let key = u32::try_from(key).unwrap_or_default();
+    run(|session| {
+        let knows = session.core.knows_block(pool, key);
+        session.set(word::STATUS, u32::from(knows));
+    })
 }
 
 /// Detaches an `ArrayBuffer`, where the runtime can: its views are empty then.

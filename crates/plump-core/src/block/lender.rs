@@ -38,6 +38,10 @@ enum Standing {
 struct Lent {
     /// Of the last allocation.
     id: u32,
+    /// Of the memory.
+    key: u32,
+    /// Whether JavaScript has an `ArrayBuffer` over all of it, of `length` bytes.
+    shown: Weak<()>,
     memory: Arc<OwnMemory>,
     capacity: usize,
     length: usize,
@@ -61,6 +65,7 @@ pub struct Lender {
     blocks: Vec<Lent>,
     reserved: usize,
     last_id: u32,
+    last_key: u32,
     look_after: u32,
 }
 
@@ -69,9 +74,25 @@ pub struct Lender {
 pub struct AllocatedBlock {
     /// Its number, by which it is sent and released.
     pub id: u32,
+    /// The number of its memory.
+    pub key: u32,
     mapping: Arc<OwnMapping>,
     length: usize,
     _lease: Arc<()>,
+}
+
+/// What [`Lender::allocate`] gives.
+#[derive(Debug)]
+pub enum Allocated {
+    /// Memory that JavaScript has to be shown.
+    New(AllocatedBlock),
+    /// Memory that it was shown before, and still has an `ArrayBuffer` of.
+    Again {
+        /// Its number, by which it is sent and released.
+        id: u32,
+        /// The number of its memory.
+        key: u32,
+    },
 }
 
 impl AllocatedBlock {
@@ -179,6 +200,7 @@ impl Lender {
             blocks: Vec::new(),
             reserved: 0,
             last_id: 0,
+            last_key: 0,
             look_after: 1,
         }
     }
@@ -203,9 +225,11 @@ impl Lender {
 
     /// A block of `bytes`, filled with whatever was in it last.
     ///
+    /// With `anew` JavaScript has lost what it was shown before.
+    ///
     /// # Errors
     /// See [`Refused`].
-    pub fn allocate(&mut self, bytes: usize) -> Result<AllocatedBlock, Refused> {
+    pub fn allocate(&mut self, bytes: usize, anew: bool) -> Result<Allocated, Refused> {
         let limit = self.limit.next_multiple_of(PAGE);
         let capacity = rounded(bytes).min(limit);
         if bytes > self.limit {
@@ -228,17 +252,30 @@ impl Lender {
         self.look_after = 1;
         // 0 is no block.
         self.last_id = self.last_id.wrapping_add(1).max(1);
-        let lease = Arc::new(());
         let block = &mut self.blocks[at];
         block.id = self.last_id;
+        if !anew && block.length == bytes && block.shown.strong_count() > 0 {
+            block.standing = Standing::Allocated(Weak::clone(&block.shown));
+            let (id, key) = (block.id, block.key);
+            return Ok(Allocated::Again { id, key });
+        }
+        let lease = Arc::new(());
         block.length = bytes;
+        block.shown = Arc::downgrade(&lease);
         block.standing = Standing::Allocated(Arc::downgrade(&lease));
-        Ok(AllocatedBlock {
+        Ok(Allocated::New(AllocatedBlock {
             id: block.id,
+            key: block.key,
             mapping: Arc::clone(block.memory.mapping()),
             length: bytes,
             _lease: lease,
-        })
+        }))
+    }
+
+    /// Whether the memory of that number is still there.
+    #[must_use]
+    pub fn knows(&self, key: u32) -> bool {
+        self.blocks.iter().any(|block| block.key == key)
     }
 
     /// Takes a block from JavaScript, whose bytes are `data`: it belongs to whoever holds the lease from now on. `None`
@@ -354,8 +391,11 @@ impl Lender {
             .reserve(FRONT - READY_FRONT, READY_FRONT + capacity)
             .map_err(Refused::Unavailable)?;
         self.reserved += capacity;
+        self.last_key = self.last_key.wrapping_add(1).max(1);
         self.blocks.push(Lent {
             id: 0,
+            key: self.last_key,
+            shown: Weak::new(),
             memory: Arc::new(memory),
             capacity,
             length: 0,

@@ -1,6 +1,6 @@
 //! Pools: what they are made of, and how many workers they have.
 
-use crate::block::{AllocatedBlock, Lender, Refused};
+use crate::block::{Allocated, Lender, Refused};
 use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
@@ -135,7 +135,12 @@ impl State {
     }
 
     /// A block of a pool that its workers can be handed.
-    pub(super) fn allocate(&mut self, id: u32, bytes: usize) -> Result<AllocatedBlock, Refused> {
+    pub(super) fn allocate(
+        &mut self,
+        id: u32,
+        bytes: usize,
+        anew: bool,
+    ) -> Result<Allocated, Refused> {
         let unavailable = || Refused::Unavailable(io::ErrorKind::Unsupported.into());
         let pool = self
             .pools
@@ -153,7 +158,7 @@ impl State {
                 }
             }
         }
-        let block = pool.lender.allocate(bytes)?;
+        let block = pool.lender.allocate(bytes, anew)?;
         if let Some(idle) = pool.lender.idle() {
             self.watch_blocks(idle);
         }
