@@ -129,10 +129,15 @@ export interface PlumpOptions {
 	/** Shown in stats and errors. Default: the module's file name. */
 	name?: string;
 	/**
-	 * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity,
-	 * the container's quota of CPU time and memory (`stats().auto` says what was found). Default 1.
+	 * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity, the container's
+	 * quota of CPU time and memory (`stats().auto` says what was found); or a range, within which the number follows what is
+	 * asked. Default 1.
 	 */
-	workers?: number | "auto";
+	workers?: number | "auto" | WorkerRange;
+	/** Workers that are kept ready beyond those that are used, where starting one takes longer than a call may wait. Default 0. */
+	spare?: number;
+	/** Milliseconds for which the first call waits before a further worker of a range is started. Default 20. */
+	growMs?: number;
 	/** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
 	env?: Readonly<Record<string, string | undefined>>;
 	/** Working directory of the workers. Default: that of the host. */
@@ -180,9 +185,15 @@ export interface PlumpOptions {
 	concurrency?: number;
 	/** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */
 	channel?: "auto" | "pipe" | "ring";
+	/** Calls of higher priority go first among those that wait; -100 to 100. Default 0. */
+	priority?: number;
+	/** Milliseconds of waiting that count as much as one step of `priority`: nothing waits for ever. Default 1,000. */
+	agingMs?: number;
 	/** How many calls may wait for a worker. Default 1,000,000. */
 	maxQueue?: number;
-	/** How many bytes of calls may wait for a worker. Default 2 GiB. */
+	/** What becomes of a call when `maxQueue` calls wait: it is rejected, or waits, too, as long as `maxQueueBytes` has room. Default `'reject'`. */
+	whenFull?: "reject" | "wait";
+	/** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
 	maxQueueBytes?: number;
 	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
 	spinUs?: number;
@@ -207,6 +218,15 @@ export interface PlumpOptions {
 	/** Milliseconds after which a worker whose link does not answer is ended; 0 = never. Default 30,000. */
 	heartbeatTimeoutMs?: number;
 }
+/** A number of workers that follows what is asked of them. */
+export interface WorkerRange {
+	/** Workers that are kept also while there is nothing to do, 0 to `max`. Default 1. */
+	min?: number;
+	/** Workers that there are at most, 1 to 1,024; `'auto'` as above. */
+	max: number | "auto";
+	/** Milliseconds without a call after which a worker above `min` is ended; the clock starts with its last answer. Default 30,000. */
+	idleMs?: number;
+}
 /** Options of one call, for `with(options)`. */
 export interface CallOptions {
 	/** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
@@ -217,6 +237,13 @@ export interface CallOptions {
 	runMs?: number;
 	/** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
 	graceMs?: number;
+	/** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the instance. */
+	priority?: number;
+	/**
+	 * All calls of one key run on one worker, one at a time, in the order in which they were made. Which worker that is
+	 * depends on the key alone, as long as the instance has that many workers.
+	 */
+	key?: string;
 	/** Cancels the call when it is aborted. `call()` looks at it on entry. */
 	signal?: AbortSignal | undefined;
 }
@@ -396,6 +423,13 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	ref(): this;
 	/** Calls in flight no longer keep the event loop going. */
 	unref(): this;
+	/**
+	 * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, and half of
+	 * it is not free yet.
+	 */
+	get needsDrain(): boolean;
+	/** Resolves when `needsDrain` is false, also when the instance is closed. Never rejects. */
+	drained(): Promise<void>;
 	/** A look at the workers and at what waits for them. */
 	stats(): PlumpStats;
 	/**
@@ -435,11 +469,13 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 export interface PlumpStats {
 	/** The instance's `name`. */
 	readonly name: string;
-	readonly state: "not started" | "open" | "closing" | "terminating" | "closed";
+	readonly state: "not started" | "open" | "closing" | "cancelling" | "terminating" | "closed";
 	readonly workers: readonly WorkerStats[];
 	/** Calls that wait for a worker, and their bytes. */
 	readonly queued: number;
 	readonly queuedBytes: number;
+	/** Whether whoever makes calls should hold back; see `drained()`. */
+	readonly needsDrain: boolean;
 	/** Workers that were started in place of others. */
 	readonly restarts: number;
 	/** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
@@ -606,6 +642,45 @@ export interface CallContext {
  * @throws PlumpError `ERR_PLUMP_NO_CALL` outside of handlers, by each of its properties
  */
 export declare const context: CallContext;
+/** Message of `plump-ipc:call:start`: a call was made. */
+export interface CallStartMessage {
+	/** Name of the instance. */
+	readonly pool: string;
+	readonly command: string;
+}
+/** Message of `plump-ipc:call:settle`: it has its outcome. */
+export interface CallSettleMessage extends CallStartMessage {
+	/** Milliseconds since it was made. */
+	readonly durationMs: number;
+	/** What it failed with; absent when it did not. */
+	readonly error?: unknown;
+}
+/** Message of `plump-ipc:call:reject`: it was refused without having been tried, because too much waits or too many workers fail. */
+export interface CallRejectMessage extends CallStartMessage {
+	readonly error: PlumpError;
+}
+/** Message of `plump-ipc:worker:spawn`: the process of a worker was made. */
+export interface WorkerMessage {
+	readonly pool: string;
+	readonly pid: number;
+}
+/** Message of `plump-ipc:worker:exit`. */
+export interface WorkerExitMessage extends WorkerMessage {
+	readonly exitCode?: number;
+	/** Name of the signal that ended it. */
+	readonly signal?: string;
+	/** It was asked to. */
+	readonly expected: boolean;
+}
+/** Message of `plump-ipc:worker:retire`: it finishes what it has begun and gets no more. */
+export interface WorkerRetireMessage extends WorkerMessage {
+	readonly reason: "age" | "memory" | "calls" | "idle";
+}
+/** Message of `plump-ipc:worker:restart`: workers are started in place of others. */
+export interface WorkerRestartMessage {
+	readonly pool: string;
+	readonly workers: number;
+}
 /** A ready-made instance: in a worker for registering commands, in a host for one module. */
 export declare const plump: PlumpIPC;
 

@@ -267,6 +267,21 @@ test.serial('a cancelled call holds the event loop no longer', async (t) => {
   t.is(worker.stats().state, 'closed')
 })
 
+test.serial('close() tells the handlers that run before it ends their worker', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  await worker.ready()
+  const looks = worker.acall('spinUntilAborted')
+  const other = start<Cancelled>(t, 'cancelled.mjs')
+  const hears = other.acall('waitForAbort')
+  const ignores = other.acall('wait', 60_000)
+  await other.acall('pid')
+  const refused = t.throwsAsync(ignores, { code: 'ERR_PLUMP_CLOSED' })
+  await Promise.all([worker.close({ graceMs: 50 }), other.close({ graceMs: 50 })])
+  t.is(await looks, undefined)
+  t.is(await hears, undefined)
+  await refused
+})
+
 for (const [name, values] of [
   ['queueMs', [0, -1, NaN, Infinity, 2 ** 31, '5']],
   ['runMs', [0, -1, NaN, Infinity, 2 ** 31, null]],

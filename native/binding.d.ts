@@ -79,6 +79,9 @@ export declare function poolClose(pool: number, graceMs: number): void
 /** A link for a process that the user starts. */
 export declare function poolLink(pool: number): NativeLink
 
+/** Whether the pool's producers should hold back. */
+export declare function poolNeedsDrain(pool: number): boolean
+
 /** Makes a pool. */
 export declare function poolOpen(options: string): number
 

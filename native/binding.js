@@ -855,6 +855,7 @@ module.exports.linkReady = nativeBinding.linkReady
 module.exports.open = nativeBinding.open
 module.exports.poolClose = nativeBinding.poolClose
 module.exports.poolLink = nativeBinding.poolLink
+module.exports.poolNeedsDrain = nativeBinding.poolNeedsDrain
 module.exports.poolOpen = nativeBinding.poolOpen
 module.exports.poolStats = nativeBinding.poolStats
 module.exports.setDebug = nativeBinding.setDebug

@@ -1,4 +1,5 @@
 import { type CallSettings, within } from './call-settings.js'
+import { callsAreWatched, watchCall } from './diagnostics.js'
 import { PlumpAbortError } from './errors.js'
 import type { Pool } from './pool.js'
 import { leftInContext } from './worker/left.js'
@@ -11,6 +12,34 @@ const executor = (resolve: (value: unknown) => void): void => {
 
 /** Makes a call whose answer settles the promise. Never throws: what is wrong at once rejects it too. */
 export function callAsync(
+  pool: Pool,
+  name: string,
+  args: readonly unknown[],
+  settings: CallSettings,
+): Promise<unknown> {
+  if (callsAreWatched()) return watched(pool, name, args, settings)
+  return make(pool, name, args, settings)
+}
+
+/** The same, told to those who listen. */
+async function watched(
+  pool: Pool,
+  name: string,
+  args: readonly unknown[],
+  settings: CallSettings,
+): Promise<unknown> {
+  const settled = watchCall(pool.name, name)
+  try {
+    const result = await make(pool, name, args, settings)
+    settled()
+    return result
+  } catch (error) {
+    settled({ is: error })
+    throw error
+  }
+}
+
+function make(
   pool: Pool,
   name: string,
   args: readonly unknown[],

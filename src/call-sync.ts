@@ -1,5 +1,6 @@
 import { throwIfAborted } from './call-async.js'
 import { type CallSettings, within } from './call-settings.js'
+import { callsAreWatched, watchCall } from './diagnostics.js'
 import type { Pool } from './pool.js'
 import { addCallerStack } from './rejected.js'
 import { leftInContext } from './worker/left.js'
@@ -11,6 +12,18 @@ export function callSync(
   args: readonly unknown[],
   settings: CallSettings,
 ): unknown {
+  const settled = callsAreWatched() ? watchCall(pool.name, name) : undefined
+  try {
+    const result = make(pool, name, args, settings)
+    settled?.()
+    return result
+  } catch (error) {
+    settled?.({ is: error })
+    throw error
+  }
+}
+
+function make(pool: Pool, name: string, args: readonly unknown[], settings: CallSettings): unknown {
   const command = pool.numberOf(name)
   pool.used()
   try {

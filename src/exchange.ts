@@ -442,6 +442,12 @@ export class Exchange {
     words[at + CALL.length] = out.position - out.start
     words[at + CALL.flags] = flags
     words[at + CALL.timeoutMs] = settings.timeoutMs
+    if (settings.ordered) {
+      flags |= settings.flags
+      words[at + CALL.flags] = flags
+      words[at + CALL.keyLow] = settings.keyLow
+      words[at + CALL.keyHigh] = settings.keyHigh
+    }
     if (settings.limited) {
       words[at + CALL.flags] = flags | CALL_FLAG.limited
       words[at + CALL.queueMs] = settings.queueMs

@@ -31,9 +31,24 @@ export {
   PlumpTimeoutError,
   PlumpWorkerError,
 } from './errors.js'
+export type {
+  CallRejectMessage,
+  CallSettleMessage,
+  CallStartMessage,
+  WorkerExitMessage,
+  WorkerMessage,
+  WorkerRestartMessage,
+  WorkerRetireMessage,
+} from './diagnostics.js'
 export type { PlumpErrorCode } from './errors.js'
 export type { PlumpLink } from './link.js'
-export type { CallOptions, CloseOptions, PlumpOptions, QueueOptions } from './options.js'
+export type {
+  CallOptions,
+  CloseOptions,
+  PlumpOptions,
+  QueueOptions,
+  WorkerRange,
+} from './options.js'
 
 /** A ready-made instance: in a worker for registering commands, in a host for one module. */
 export const plump: PlumpIPC = once('plump', () => new PlumpIPC())

@@ -84,6 +84,9 @@ export const CALL = {
   runMs: 8,
   /** With CALL_FLAG.limited: milliseconds after having been given up until its worker is ended; 2^32 - 1: as the pool says. */
   graceMs: 9,
+  /** With CALL_FLAG.keyed: the hash of its key. */
+  keyLow: 10,
+  keyHigh: 11,
   /** The block of this pool that its last segment is, from `allocateBlock`: its worker gets it without a copy. 0 for none. */
   block: 12,
   /** out: 0 = made, or an error kind's number. */
@@ -99,6 +102,10 @@ export const CALL_FLAG = {
   blocking: 1,
   /** The words of its limits count. */
   limited: 2,
+  /** The words of its key count. */
+  keyed: 4,
+  /** Its priority, -100 to 100, is the byte from this bit on. */
+  priority: 8,
 } as const
 
 /** Layout of the record of one answer. */
@@ -212,8 +219,16 @@ export type PoolEvent =
   | { event: 'commands'; commands: string[] }
   /** A start failed: `ready()` rejects; queued calls have been rejected by entries of their own. */
   | ({ event: 'failed' } & Failure)
+  /** The process of a worker was made. */
+  | { event: 'spawn'; pid: number }
+  /** A worker is to finish what it has begun, and is sent no more. */
+  | { event: 'retire'; pid: number; reason: 'age' | 'memory' | 'calls' | 'idle' }
+  /** So many workers are started in place of others. */
+  | { event: 'restart'; workers: number }
   /** A worker ended. */
   | { event: 'exit'; pid: number; exitCode?: number; signal?: string; expected: boolean }
+  /** After a time in which producers should hold back: half of what may wait is free. */
+  | { event: 'drained' }
   /** The pool is closed: every call has settled, every worker is gone. */
   | { event: 'closed' }
 
@@ -245,7 +260,12 @@ export interface PoolOptions {
   env: [string, string][]
   cwd: string | null
   name: string
+  /** How many at most, and at least. */
   workers: number
+  minWorkers: number
+  idleMs: number
+  growMs: number
+  spare: number
   channel: 'auto' | 'pipe' | 'ring'
   /** How many handlers may interleave in one worker. */
   concurrency: number
@@ -267,6 +287,9 @@ export interface PoolOptions {
   blockIdleMs: number
   trusted: boolean
   maxQueue: number
+  whenFull: 'reject' | 'wait'
+  /** Milliseconds of waiting that a step of priority counts for. */
+  agingMs: number
   maxQueueBytes: number
   spinUs: number
   /** Version of this package; compared with the worker's. */
@@ -318,6 +341,8 @@ export interface Binding {
   poolClose(pool: number, graceMs: number): void
   /** JSON: workers (pid, state, calls, channel …), queue, in flight. */
   poolStats(pool: number): string
+  /** Whether producers should hold back until a `drained` event comes. */
+  poolNeedsDrain(pool: number): boolean
   /** A link for a process that the user starts. */
   poolLink(pool: number): NativeLink
   /** The descriptors of that link were inherited; closes them here. */

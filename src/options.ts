@@ -15,10 +15,15 @@ export interface PlumpOptions {
   /** Shown in stats and errors. Default: the module's file name. */
   name?: string
   /**
-   * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity,
-   * the container's quota of CPU time and memory (`stats().auto` says what was found). Default 1.
+   * How many worker processes, 1 to 1,024; `'auto'` = as many as this process may use: by CPU affinity, the container's
+   * quota of CPU time and memory (`stats().auto` says what was found); or a range, within which the number follows what is
+   * asked. Default 1.
    */
-  workers?: number | 'auto'
+  workers?: number | 'auto' | WorkerRange
+  /** Workers that are kept ready beyond those that are used, where starting one takes longer than a call may wait. Default 0. */
+  spare?: number
+  /** Milliseconds for which the first call waits before a further worker of a range is started. Default 20. */
+  growMs?: number
   /** Variables to add to or, with `undefined`, to take out of the environment that the workers inherit. */
   env?: Readonly<Record<string, string | undefined>>
   /** Working directory of the workers. Default: that of the host. */
@@ -66,9 +71,15 @@ export interface PlumpOptions {
   concurrency?: number
   /** What carries the calls: shared memory or pipes. Default `'auto'`: the fastest that this platform has. */
   channel?: 'auto' | 'pipe' | 'ring'
+  /** Calls of higher priority go first among those that wait; -100 to 100. Default 0. */
+  priority?: number
+  /** Milliseconds of waiting that count as much as one step of `priority`: nothing waits for ever. Default 1,000. */
+  agingMs?: number
   /** How many calls may wait for a worker. Default 1,000,000. */
   maxQueue?: number
-  /** How many bytes of calls may wait for a worker. Default 2 GiB. */
+  /** What becomes of a call when `maxQueue` calls wait: it is rejected, or waits, too, as long as `maxQueueBytes` has room. Default `'reject'`. */
+  whenFull?: 'reject' | 'wait'
+  /** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
   maxQueueBytes?: number
   /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
   spinUs?: number
@@ -94,6 +105,16 @@ export interface PlumpOptions {
   heartbeatTimeoutMs?: number
 }
 
+/** A number of workers that follows what is asked of them. */
+export interface WorkerRange {
+  /** Workers that are kept also while there is nothing to do, 0 to `max`. Default 1. */
+  min?: number
+  /** Workers that there are at most, 1 to 1,024; `'auto'` as above. */
+  max: number | 'auto'
+  /** Milliseconds without a call after which a worker above `min` is ended; the clock starts with its last answer. Default 30,000. */
+  idleMs?: number
+}
+
 /** Options of one call, for `with(options)`. */
 export interface CallOptions {
   /** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
@@ -104,6 +125,13 @@ export interface CallOptions {
   runMs?: number
   /** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
   graceMs?: number
+  /** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the instance. */
+  priority?: number
+  /**
+   * All calls of one key run on one worker, one at a time, in the order in which they were made. Which worker that is
+   * depends on the key alone, as long as the instance has that many workers.
+   */
+  key?: string
   /** Cancels the call when it is aborted. `call()` looks at it on entry. */
   signal?: AbortSignal | undefined
 }
@@ -142,6 +170,8 @@ type OptionType =
   | { type: 'function' }
   | { type: 'boolean' }
   | { type: 'signal' }
+  | { type: 'workers' }
+  | { type: 'key' }
   | { type: 'one of'; values: readonly string[] }
 
 /** One option. */
@@ -153,6 +183,7 @@ export type OptionRow = OptionType & {
 
 const MAX_MS = 2_147_483_647
 const GIB = 1024 ** 3
+const MAX_KEY_BYTES = 1_024
 const payload = [
   { name: 'maxPayloadBytes', type: 'integer', min: 1, max: 4 * GIB - 1, default: GIB },
   { name: 'maxDepth', type: 'integer', min: 1, max: 10_000, default: 1_000 },
@@ -160,14 +191,9 @@ const payload = [
 
 export const instanceOptions = [
   { name: 'name', type: 'string', default: "the module's file name" },
-  {
-    name: 'workers',
-    type: 'integer',
-    min: 1,
-    max: limits.maxWorkers,
-    or: 'auto',
-    default: 1,
-  },
+  { name: 'workers', type: 'workers', default: 1 },
+  { name: 'spare', type: 'integer', min: 0, max: limits.maxWorkers, default: 0 },
+  { name: 'growMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 20 },
   { name: 'env', type: 'environment', default: {} },
   { name: 'cwd', type: 'path', default: "the host's" },
   { name: 'argv', type: 'strings', default: [] },
@@ -186,7 +212,10 @@ export const instanceOptions = [
   { name: 'trusted', type: 'boolean', default: false },
   { name: 'concurrency', type: 'integer', min: 1, max: 65_536, default: 16 },
   { name: 'channel', type: 'one of', values: ['auto', 'pipe', 'ring'], default: 'auto' },
+  { name: 'priority', type: 'integer', min: -100, max: 100, default: 0 },
+  { name: 'agingMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 1_000 },
   { name: 'maxQueue', type: 'integer', min: 1, max: 100_000_000, default: 1_000_000 },
+  { name: 'whenFull', type: 'one of', values: ['reject', 'wait'], default: 'reject' },
   { name: 'maxQueueBytes', type: 'integer', min: 1_024, max: 1_024 * GIB, default: 2 * GIB },
   { name: 'spinUs', type: 'integer', min: 0, max: 1_000, default: 50 },
   { name: 'maxRestarts', type: 'integer', min: 0, max: 100_000, default: 10 },
@@ -213,11 +242,19 @@ export const instanceOptions = [
   { name: 'heartbeatTimeoutMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 30_000 },
 ] as const satisfies OptionRow[]
 
+const rangeOptions = [
+  { name: 'min', type: 'integer', min: 0, max: limits.maxWorkers, default: 1 },
+  { name: 'max', type: 'integer', min: 1, max: limits.maxWorkers, or: 'auto', default: 'none' },
+  { name: 'idleMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
+] as const satisfies OptionRow[]
+
 export const callOptions = [
   { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: "the instance's" },
+  { name: 'priority', type: 'integer', min: -100, max: 100, default: "the instance's" },
+  { name: 'key', type: 'key', default: 'none' },
   { name: 'signal', type: 'signal', default: 'none' },
 ] as const satisfies OptionRow[]
 
@@ -292,6 +329,10 @@ export function rangeOf(row: OptionRow): string {
       return 'true or false'
     case 'signal':
       return 'an AbortSignal'
+    case 'workers':
+      return `an integer from 1 to ${grouped(limits.maxWorkers)}, 'auto' or { min, max, idleMs }`
+    case 'key':
+      return 'a string of 1 to 1,024 UTF-8 bytes'
     case 'one of':
       return row.values.map((value) => `'${value}'`).join(' or ')
   }
@@ -324,6 +365,17 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
     case 'function':
       return typeof value === 'function' ? value : refuse()
+    case 'key':
+      return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_KEY_BYTES
+        ? value
+        : refuse()
+    case 'workers':
+      if (value === 'auto') return value
+      if (typeof value === 'object' && value !== null && !Array.isArray(value))
+        return checkRange(value)
+      return Number.isInteger(value) && within({ min: 1, max: limits.maxWorkers }, value as number)
+        ? value
+        : refuse()
     case 'signal':
       return value instanceof AbortSignal ? value : refuse()
     case 'boolean':
@@ -331,6 +383,20 @@ function checkOption(row: OptionRow, value: unknown): unknown {
     case 'one of':
       return row.values.includes(value as string) ? value : refuse()
   }
+}
+
+/** @throws PlumpError `ERR_PLUMP_INVALID_OPTION` */
+function checkRange(given: object): WorkerRange {
+  const rows = rangeOptions.map((row) => ({ ...row, name: `workers.${row.name}` }))
+  const named = Object.entries(given).map(([name, value]) => [`workers.${name}`, value])
+  const checked = checkOptions<Record<string, never>>(Object.fromEntries(named), rows, 'workers')
+  const max = checked['workers.max'] as number | 'auto' | undefined
+  const min = (checked['workers.min'] as number | undefined) ?? (max === undefined ? 0 : 1)
+  if (max === undefined)
+    throw invalid("workers.max must be given with a range: an integer or 'auto'.")
+  if (max !== 'auto' && min > max)
+    throw invalid(`workers.min must be at most workers.max (${max}), got ${min}.`)
+  return { min, max, idleMs: checked['workers.idleMs'] ?? 30_000 }
 }
 
 function within(row: { min: number; max: number }, value: number): boolean {

@@ -194,6 +194,22 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     return this
   }
 
+  /**
+   * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, and half of
+   * it is not free yet.
+   */
+  get needsDrain(): boolean {
+    const pool = this.#pool
+    if (pool === undefined) return false
+    pool.exchange.flush()
+    return pool.needsDrain
+  }
+
+  /** Resolves when `needsDrain` is false, also when the instance is closed. Never rejects. */
+  drained(): Promise<void> {
+    return this.#pool?.drained() ?? Promise.resolve()
+  }
+
   /** A look at the workers and at what waits for them. */
   stats(): PlumpStats {
     const pool = this.#pool
@@ -322,11 +338,13 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
 export interface PlumpStats {
   /** The instance's `name`. */
   readonly name: string
-  readonly state: 'not started' | 'open' | 'closing' | 'terminating' | 'closed'
+  readonly state: 'not started' | 'open' | 'closing' | 'cancelling' | 'terminating' | 'closed'
   readonly workers: readonly WorkerStats[]
   /** Calls that wait for a worker, and their bytes. */
   readonly queued: number
   readonly queuedBytes: number
+  /** Whether whoever makes calls should hold back; see `drained()`. */
+  readonly needsDrain: boolean
   /** Workers that were started in place of others. */
   readonly restarts: number
   /** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
@@ -366,6 +384,7 @@ const NOT_STARTED: PlumpStats = {
   workers: [],
   queued: 0,
   queuedBytes: 0,
+  needsDrain: false,
   restarts: 0,
   circuit: 'closed',
   spinHits: 0,

@@ -6,6 +6,7 @@ import { type BlockParts, makeBlock, type PlumpBlock } from './block.js'
 import { type PayloadCodec, resolveCodec } from './codec/codec.js'
 import { checkCommandName } from './command-names.js'
 import { didYouMean } from './did-you-mean.js'
+import { workerChannels } from './diagnostics.js'
 import { addonPath } from './environment.js'
 import { PlumpConnectionError, PlumpError } from './errors.js'
 import type { CallOwner, Exchange } from './exchange.js'
@@ -48,6 +49,8 @@ interface Waiter<T> {
 
 export class Pool implements CallOwner {
   readonly id: number
+  /** Shown in stats, errors and what monitors hear. */
+  readonly name: string
   readonly exchange: Exchange
   readonly codec: PayloadCodec
   readonly spinUs: number
@@ -67,6 +70,7 @@ export class Pool implements CallOwner {
   #readiness: Readiness = { is: 'starting' }
   readonly #waitForReady: Waiter<void>[] = []
   readonly #waitForClosed: Waiter<void>[] = []
+  readonly #waitForDrain: Waiter<void>[] = []
   #closing: Promise<void> | undefined
 
   /**
@@ -76,12 +80,20 @@ export class Pool implements CallOwner {
    */
   constructor(exchange: Exchange, module: string | undefined, options: PlumpOptions) {
     this.exchange = exchange
+    this.name = options.name ?? nameOf(module)
     this.codec = resolveCodec(options.codec ?? 'structured', payloadLimits(options))
     this.spinUs = options.spinUs ?? 50
     const asked = module === undefined ? 0 : (options.workers ?? 1)
-    if (asked === 'auto')
+    const range = typeof asked === 'object' ? asked : undefined
+    const most = range?.max ?? (asked as number | 'auto')
+    if (most === 'auto')
       this.auto = JSON.parse(exchange.binding.allowance(options.maxRssBytes ?? 0)) as Allowance
-    const workers = asked === 'auto' ? this.auto!.chosen : asked
+    const max = most === 'auto' ? this.auto!.chosen : most
+    const workers = {
+      workers: max,
+      minWorkers: Math.min(range?.min ?? max, max),
+      idleMs: range?.idleMs ?? 30_000,
+    }
     const native = nativeOptions(module, options, workers, this.codec)
     // Without blocks what is allocated is private memory.
     this.#maxBlockBytes = native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
@@ -229,6 +241,21 @@ export class Pool implements CallOwner {
     return this.#closing
   }
 
+  /** Whether whoever makes calls should hold back. */
+  get needsDrain(): boolean {
+    return !this.closed && this.exchange.binding.poolNeedsDrain(this.id)
+  }
+
+  /** Resolves when they may go on. */
+  drained(): Promise<void> {
+    this.exchange.flush()
+    if (!this.needsDrain) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waitForDrain.push({ resolve })
+      this.exchange.reconsider()
+    })
+  }
+
   /** Whether every worker is gone and none will come. */
   get closed(): boolean {
     return this.#readiness.is === 'closed'
@@ -244,7 +271,8 @@ export class Pool implements CallOwner {
 
   holds(): boolean {
     return (
-      (this.refed && (this.inFlight > 0 || this.#waitForReady.length > 0)) ||
+      (this.refed &&
+        (this.inFlight > 0 || this.#waitForReady.length > 0 || this.#waitForDrain.length > 0)) ||
       this.#waitForClosed.length > 0
     )
   }
@@ -285,15 +313,30 @@ export class Pool implements CallOwner {
       case 'failed':
         this.#become({ is: 'failed', error: failureError({ facts: event, cause }) })
         break
+      case 'spawn':
       case 'exit':
+      case 'retire':
+      case 'restart': {
+        const { event: name, ...facts } = event
+        const channel = workerChannels[name]
+        if (channel.hasSubscribers) channel.publish({ pool: this.name, ...withoutNulls(facts) })
+        break
+      }
+      case 'drained':
+        this.#goOn()
         break
       case 'closed':
+        this.#goOn()
         this.#become({ is: 'closed' })
         this.#shown.clear()
         for (const { resolve } of this.#waitForClosed.splice(0)) resolve()
         this.exchange.removeOwner(this.id)
         break
     }
+  }
+
+  #goOn(): void {
+    for (const { resolve } of this.#waitForDrain.splice(0)) resolve()
   }
 
   #become(readiness: Readiness): void {
@@ -306,6 +349,11 @@ export class Pool implements CallOwner {
       else resolve(rejected(new PlumpConnectionError('ERR_PLUMP_CLOSED')))
     }
   }
+}
+
+/** What is not known stays away. */
+function withoutNulls(facts: object): object {
+  return Object.fromEntries(Object.entries(facts).filter(([, fact]) => fact !== null))
 }
 
 function isUnknownCommand({ facts }: FailureEntry): boolean {
@@ -323,7 +371,7 @@ function payloadLimits(options: PlumpOptions): { maxDepth: number; maxPayloadByt
 function nativeOptions(
   module: string | undefined,
   options: PlumpOptions,
-  workers: number,
+  workers: Pick<PoolOptions, 'workers' | 'minWorkers' | 'idleMs'>,
   codec: PayloadCodec,
 ): PoolOptions {
   const welcome: Welcome = {
@@ -345,7 +393,9 @@ function nativeOptions(
     env: environmentOf(options),
     cwd: (options.cwd as string | undefined) ?? null,
     name: options.name ?? nameOf(module),
-    workers,
+    ...workers,
+    growMs: options.growMs ?? 20,
+    spare: options.spare ?? 0,
     channel: options.channel ?? 'auto',
     concurrency: welcome.concurrency,
     startTimeoutMs: options.startTimeoutMs ?? 30_000,
@@ -364,6 +414,8 @@ function nativeOptions(
     maxBlockBytes: options.maxBlockBytes ?? DEFAULT_BLOCK_BYTES,
     blockIdleMs: options.blockIdleMs ?? 1_000,
     trusted: options.trusted ?? false,
+    whenFull: options.whenFull ?? 'reject',
+    agingMs: options.agingMs ?? 1_000,
     maxQueue: options.maxQueue ?? 1_000_000,
     maxQueueBytes: options.maxQueueBytes ?? 2 * 1024 ** 3,
     spinUs: welcome.spinUs,

@@ -177,6 +177,10 @@ function saidOf(row: OptionRow): string[] {
       return ['a function']
     case 'boolean':
       return ['true or false']
+    case 'workers':
+      return ['1 to 1,024', "'auto'", '{ min, max, idleMs }']
+    case 'key':
+      return ['a string of 1 to 1,024 bytes']
     case 'signal':
       return ['an `AbortSignal`']
   }

@@ -4,6 +4,7 @@ mod answering;
 mod cancelling;
 mod control;
 mod ending;
+mod growing;
 mod liveness;
 mod pool;
 mod retiring;
@@ -20,6 +21,7 @@ use crate::block::{Allocated, Refused};
 use crate::environment::{Environment, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
+use crate::inbox::EntryKind;
 use crate::limits::MAX_COMMANDS;
 use crate::router::{CallId, CallLimits};
 
@@ -44,6 +46,10 @@ pub struct CallRequest {
     pub blocking: bool,
     /// Its other limits of time.
     pub limits: CallLimits,
+    /// Higher goes first.
+    pub priority: i8,
+    /// Calls of one key run on one worker, one at a time, in their order.
+    pub key: Option<u64>,
     /// The block that its last part is, by the number of its allocation; 0 for none.
     pub block: u32,
 }
@@ -118,6 +124,16 @@ impl Environment {
         })
     }
 
+    /// Whether a pool's producers should hold back.
+    #[must_use]
+    pub fn pool_needs_drain(&self, pool: u32) -> bool {
+        let state = self.shared().lock();
+        state
+            .pools
+            .get(&pool)
+            .is_some_and(|pool| pool.limits.needs_drain())
+    }
+
     /// Gives a call up: it is not run if it has not begun, and told so if it has. `false`: its outcome was decided before,
     /// and is handed out.
     #[must_use]
@@ -183,6 +199,12 @@ impl Environment {
 }
 
 impl State {
+    /// Tells JavaScript what has happened to a pool; `PoolEvent` in `src/native.ts`.
+    fn tell(&mut self, pool: u32, event: &serde_json::Value) {
+        self.inbox
+            .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+    }
+
     pub(crate) fn worker_mut(&mut self, slot: usize) -> Option<&mut Worker> {
         self.workers.get_mut(slot).and_then(Option::as_deref_mut)
     }

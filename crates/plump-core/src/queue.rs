@@ -399,6 +399,12 @@ impl Queue {
             .min()
     }
 
+    /// Whether calls wait, or have waited, that may not go to any worker.
+    #[must_use]
+    pub fn has_lanes(&self) -> bool {
+        !self.places.is_empty() || !self.commands.is_empty()
+    }
+
     /// How many wait.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,7 +3,7 @@
 use crate::block::Lease;
 use crate::limits::{MAX_PREFETCH, PREFETCH_US};
 use crate::sent_log::Kept;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::time::Instant;
 
 /// A call's id on the wire: slot in the low half, epoch of the slot in the high half, so that a late answer or a late
@@ -54,6 +54,12 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Its other limits of time.
     pub limits: CallLimits,
+    /// Higher goes first.
+    pub priority: i8,
+    /// Calls of one key run on one worker, one at a time, in their order.
+    pub key: Option<u64>,
+    /// When it began to wait, nanoseconds of the monotonic clock; 0: it never has.
+    pub made_at: u64,
     /// Its worker has said that it has begun.
     pub begun: bool,
     /// Its payload while a worker has it, so that it can be sent to another one.
@@ -93,6 +99,9 @@ impl Calls {
                 timeout_ms: 0,
                 deadline: None,
                 limits: CallLimits::default(),
+                priority: 0,
+                key: None,
+                made_at: 0,
                 begun: false,
                 kept: None,
                 payload: Vec::new(),
@@ -109,6 +118,7 @@ impl Calls {
         (call.worker, call.settled) = (None, false);
         (call.timeout_ms, call.deadline) = (0, None);
         (call.limits, call.begun, call.kept) = (CallLimits::default(), false, None);
+        (call.priority, call.key, call.made_at) = (0, None, 0);
         u64::from(call.epoch) << 32 | u64::from(slot)
     }
 
@@ -292,82 +302,6 @@ impl Window {
     }
 }
 
-/// Calls that wait for a worker of a pool, in the order in which they were made.
-#[derive(Debug, Default)]
-pub struct CallQueue {
-    ids: VecDeque<CallId>,
-    /// How many of them are not settled.
-    waiting: usize,
-    bytes: usize,
-}
-
-impl CallQueue {
-    /// Adds a call with so many bytes of payload.
-    pub fn push(&mut self, id: CallId, bytes: usize) {
-        self.ids.push_back(id);
-        self.waiting += 1;
-        self.bytes += bytes;
-    }
-
-    /// Adds a call that was with a worker and had not begun, before all others.
-    pub fn push_again(&mut self, id: CallId, bytes: usize) {
-        self.ids.push_front(id);
-        self.waiting += 1;
-        self.bytes += bytes;
-    }
-
-    /// Gives the places of calls that were settled meanwhile back, whenever they are more than those that wait.
-    pub fn sweep(&mut self, calls: &Calls) {
-        if self.ids.len() > 1024 + 2 * self.waiting {
-            self.ids
-                .retain(|id| calls.get(*id).is_some_and(|call| !call.settled));
-        }
-    }
-
-    /// The first call that still waits; those that were settled meanwhile are dropped.
-    pub fn front(&mut self, calls: &Calls) -> Option<CallId> {
-        while let Some(id) = self.ids.front() {
-            if calls.get(*id).is_some_and(|call| !call.settled) {
-                return Some(*id);
-            }
-            self.ids.pop_front();
-        }
-        (self.waiting, self.bytes) = (0, 0);
-        None
-    }
-
-    /// Takes the first call, as `front` gave it, whose payload has so many bytes.
-    pub fn pop(&mut self, bytes: usize) {
-        self.ids.pop_front();
-        self.waiting = self.waiting.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
-    /// A call that waits was settled: its payload is gone.
-    pub fn forget(&mut self, bytes: usize) {
-        self.waiting = self.waiting.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
-    /// How many wait.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.waiting
-    }
-
-    /// Whether none waits.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.waiting == 0
-    }
-
-    /// Bytes of payload that wait.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
 /// The names of a pool's commands and their numbers.
 #[derive(Debug, Default)]
 pub struct Names {
@@ -482,40 +416,5 @@ mod tests {
         assert_eq!(sent, 17, "sixteen that wait and one ahead");
         assert!(!window.start(18), "more than was sent");
         assert!(!window.start(3), "less than before");
-    }
-
-    #[test]
-    fn a_queue_skips_what_was_settled_meanwhile() {
-        let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
-        let ids: Vec<_> = (0..3).map(|_| calls.create(0, 0, 0, false)).collect();
-        for id in &ids {
-            queue.push(*id, 10);
-        }
-        calls.settle(ids[0]);
-        queue.forget(10);
-        assert_eq!(queue.len(), 2, "who has timed out takes no place");
-        assert_eq!(queue.front(&calls), Some(ids[1]));
-        queue.pop(10);
-        assert_eq!(queue.bytes(), 10);
-        calls.settle(ids[2]);
-        assert_eq!(queue.front(&calls), None);
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn calls_that_time_out_behind_one_that_waits_leave_nothing() {
-        let (mut calls, mut queue) = (Calls::default(), CallQueue::default());
-        let first = calls.create(0, 0, 0, false);
-        queue.push(first, 1);
-        for _ in 0..10_000 {
-            let id = calls.create(0, 0, 0, false);
-            queue.push(id, 1);
-            calls.settle(id);
-            queue.forget(1);
-            queue.sweep(&calls);
-        }
-        assert_eq!((queue.len(), queue.bytes()), (1, 1));
-        assert!(queue.ids.len() < 2000);
-        assert_eq!(queue.front(&calls), Some(first));
     }
 }

@@ -470,7 +470,7 @@ fn a_command_that_the_worker_does_not_have_is_unknown(channel: &str) {
 fn a_full_queue_refuses_and_timed_out_calls_make_room(channel: &str) {
     let mut host = Host::start();
     let narrow =
-        json!({ "concurrency": 1, "maxQueue": 3, "maxQueueBytes": 5000, "channel": channel });
+        json!({ "concurrency": 1, "maxQueue": 3, "maxQueueBytes": 8000, "channel": channel });
     let pool = host.open_with(channel, "worker", narrow);
     host.block(pool, "pid", b"");
     let mut running = Vec::new();
@@ -853,6 +853,8 @@ fn a_pool_that_does_not_exist_takes_no_calls() {
             timeout_ms: 0,
             blocking: false,
             limits: CallLimits::default(),
+            priority: 0,
+            key: None,
             block: 0,
         };
         assert_eq!(

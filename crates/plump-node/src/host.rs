@@ -44,6 +44,12 @@ pub fn pool_stats(pool: u32) -> Result<String> {
     require(|session| session.core.pool_stats(pool))?.ok_or_else(no_pool)
 }
 
+/// Whether the pool's producers should hold back.
+#[napi]
+pub fn pool_needs_drain(pool: u32) -> Result<bool> {
+    require(|session| session.core.pool_needs_drain(pool))
+}
+
 /// A link for a process that the user starts.
 #[napi]
 pub fn pool_link(pool: u32) -> Result<NativeLink> {

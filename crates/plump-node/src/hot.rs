@@ -58,6 +58,8 @@ mod call {
     pub const QUEUE_MS: usize = 7;
     pub const RUN_MS: usize = 8;
     pub const GRACE_MS: usize = 9;
+    pub const KEY_LOW: usize = 10;
+    pub const KEY_HIGH: usize = 11;
     pub const BLOCK: usize = 12;
     pub const STATUS: usize = 13;
     pub const LOW: usize = 14;
@@ -80,6 +82,9 @@ mod answer {
 mod call_flag {
     pub const BLOCKING: u32 = 1;
     pub const LIMITED: u32 = 2;
+    pub const KEYED: u32 = 4;
+    /// The priority is in the byte from this bit on.
+    pub const PRIORITY: u32 = 8;
 }
 
 /// `STATUS` in `src/native.ts`.
@@ -286,6 +291,15 @@ fn limits_of(record: &[u32]) -> CallLimits {
     }
 }
 
+fn priority_of(record: &[u32]) -> i8 {
+    (record[call::FLAGS] >> call_flag::PRIORITY).to_le_bytes()[0].cast_signed()
+}
+
+fn key_of(record: &[u32]) -> Option<u64> {
+    let keyed = record[call::FLAGS] & call_flag::KEYED != 0;
+    keyed.then(|| u64::from(record[call::KEY_HIGH]) << 32 | u64::from(record[call::KEY_LOW]))
+}
+
 /// Gives up the call whose id the words have; status 0, or `STATUS_AGAIN` when its outcome was decided before.
 fn cancel(session: &mut Session) {
     let call = call_of(session);
@@ -333,6 +347,8 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
                 timeout_ms: record[call::TIMEOUT_MS],
                 blocking: record[call::FLAGS] & call_flag::BLOCKING != 0,
                 limits: limits_of(record),
+                priority: priority_of(record),
+                key: key_of(record),
                 block: record[call::BLOCK],
             };
             let main = piece(outgoing, record[call::OFFSET], record[call::LENGTH]);

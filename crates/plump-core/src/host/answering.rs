@@ -9,6 +9,7 @@ use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::port::{Payload, PortError};
 use crate::router::CallId;
+use std::time::Instant;
 
 impl State {
     /// Takes in what a worker's data channel holds.
@@ -35,6 +36,12 @@ impl State {
             Err(error) => self.link_broken(slot, &error),
         }
         if answers > 0 {
+            if let Some(worker) = self.worker_mut(slot)
+                && worker.elastic
+                && worker.window.in_flight() == 0
+            {
+                worker.idle_since = Instant::now();
+            }
             self.let_go(slot);
             self.dispatch(pool);
         }
@@ -101,7 +108,7 @@ impl State {
             if let Some(worker) = self.worker_mut(slot) {
                 worker.window.come_back();
             }
-            self.calls.leave_worker(header.call);
+            self.leave_worker(header.call);
             self.fail(header.call, &failure);
             return Ok(());
         }
@@ -119,7 +126,7 @@ impl State {
             let words = [header.a, 0, 0];
             inbox.push_payload(kind, token, words, payload);
         }
-        self.calls.leave_worker(header.call);
+        self.leave_worker(header.call);
         Ok(())
     }
 
@@ -144,8 +151,7 @@ impl State {
         let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
             return;
         };
-        let (worker, timeout_ms, queued_bytes, pool) =
-            (call.worker, call.timeout_ms, call.payload.len(), call.pool);
+        let (worker, timeout_ms) = (call.worker, call.timeout_ms);
         if let Some(slot) = worker {
             // An answer that was published in time counts.
             self.pump_worker(slot as usize);
@@ -153,8 +159,8 @@ impl State {
                 return;
             }
             self.give_up(id, slot as usize);
-        } else if let Some(pool) = self.pools.get_mut(&pool) {
-            pool.queue.forget(queued_bytes);
+        } else {
+            self.forget_waiting(id);
         }
         let name = self.command_name(id);
         let place = if worker.is_some() {

@@ -8,6 +8,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::port::{PortError, padded_length};
+use crate::queue::Ticket;
 use crate::router::{CallId, CallLimits};
 use crate::sent_log::Kept;
 use crate::timers::Timer;
@@ -53,12 +54,12 @@ impl State {
         let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
             return false;
         };
-        let (worker, bytes, pool) = (call.worker, call.payload.len(), call.pool);
-        self.calls.settle(id);
-        if let Some(slot) = worker {
+        if let Some(slot) = call.worker {
+            self.calls.settle(id);
             self.give_up(id, slot as usize);
-        } else if let Some(pool) = self.pools.get_mut(&pool) {
-            pool.queue.forget(bytes);
+        } else {
+            self.forget_waiting(id);
+            self.calls.settle(id);
         }
         true
     }
@@ -88,16 +89,13 @@ impl State {
         let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
             return;
         };
-        let (worker, bytes, pool) = (call.worker, call.payload.len(), call.pool);
-        if let Some(slot) = worker {
+        if let Some(slot) = call.worker {
             // Whether it has begun is decided there; it is refused if not.
             self.send_control(slot as usize, &Control::Expire(id));
             return;
         }
-        if let Some(pool) = self.pools.get_mut(&pool) {
-            pool.queue.forget(bytes);
-        }
         let failure = self.queue_timeout(id);
+        self.forget_waiting(id);
         self.fail(id, &failure);
     }
 
@@ -195,7 +193,7 @@ impl State {
     /// A worker that is about to be ended says which calls it had not begun.
     pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
         let held = u32::try_from(slot).ok();
-        for id in ids.iter().rev().copied() {
+        for id in ids.iter().copied() {
             let call = self.calls.get_mut(id).filter(|call| call.worker == held);
             let Some(call) = call else {
                 let what = format!("it gave call {id:#x} back, which it does not have");
@@ -213,7 +211,7 @@ impl State {
         Ok(())
     }
 
-    /// A call that a worker had and has not begun waits again, before all others.
+    /// A call that a worker had and has not begun waits again; its turn is that of when it was made.
     pub(super) fn take_back(&mut self, slot: usize, id: CallId, kept: Kept) {
         let Some(worker) = self.worker_mut(slot) else {
             return;
@@ -221,18 +219,26 @@ impl State {
         let payload = worker.sent_log.get(kept).to_vec();
         worker.sent_log.forget(kept);
         worker.window.come_back();
-        let undecided = self.calls.is_undecided(id);
-        self.calls.leave_worker(id);
-        if !undecided {
+        if !self.calls.is_undecided(id) {
+            self.leave_worker(id);
             return;
         }
+        self.calls.leave_worker(id);
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        let (pool, bytes) = (call.pool, payload.len());
+        let ticket = Ticket {
+            id,
+            bytes: payload.len(),
+            priority: call.priority,
+            key: call.key,
+            command: call.command,
+            // One that has never waited was made before all that wait.
+            made_at: call.made_at,
+        };
         (call.payload, call.shown) = (payload, 0);
-        if let Some(pool) = self.pools.get_mut(&pool) {
-            pool.queue.push_again(id, bytes);
+        if let Some(pool) = self.pools.get_mut(&call.pool) {
+            pool.queue.push_again(ticket, false, &pool.places);
         }
     }
 

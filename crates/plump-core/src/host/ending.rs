@@ -23,6 +23,9 @@ const EXIT_AFTER_LINK: Duration = Duration::from_millis(500);
 const STATUS_EVERY: Duration = Duration::from_millis(10);
 const STATUS_TRIES: u32 = 100;
 
+/// Handlers that are told of the end, after their grace, have this long to stop before the polite signal.
+const CANCEL_TO_TERMINATE: Duration = Duration::from_millis(250);
+
 /// After the polite signal, a worker has this long before the hard one.
 const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
 
@@ -159,7 +162,7 @@ impl State {
         let held = u32::try_from(slot).ok();
         for id in self.calls.ids_where(|call| call.worker == held) {
             let name = self.command_name(id);
-            self.calls.leave_worker(id);
+            self.leave_worker(id);
             self.fail(id, &failure.of_command(&name));
         }
         let event = json!({
@@ -182,8 +185,10 @@ impl State {
         } else if !expected && !was_ready {
             self.link_failed(pool, &failure);
         }
+        self.note_places(pool);
         self.finish_closing(pool);
         self.dispatch(pool);
+        self.look_at_elastic(pool);
     }
 
     /// Takes in everything that an ended worker had written.
@@ -254,18 +259,28 @@ impl State {
         self.finish_closing(id);
     }
 
-    /// The next step of closing: the polite signal, then the hard one.
+    /// The next step of closing: handlers are told, then the polite signal, then the hard one.
     pub(crate) fn close_due(&mut self, id: u32, now: Instant) {
         let Some(pool) = self.pools.get_mut(&id) else {
             return;
         };
+        if pool.state == PoolState::Closing {
+            pool.state = PoolState::Cancelling;
+            if self.cancel_running(id) {
+                self.add_timer(now + CANCEL_TO_TERMINATE, Timer::Close(id));
+                return;
+            }
+        }
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
         let event = match pool.state {
-            PoolState::Closing => {
+            PoolState::Cancelling => {
                 pool.state = PoolState::Terminating;
                 LifeEvent::Terminated
             }
             PoolState::Terminating => LifeEvent::Killed,
-            PoolState::Open => return,
+            PoolState::Open | PoolState::Closing => return,
         };
         for slot in self.slots_of_pool(id) {
             let Some(worker) = self.worker_mut(slot) else {
@@ -287,6 +302,19 @@ impl State {
         }
     }
 
+    /// Tells the handlers of a pool's calls that nobody waits; `false`: none runs. Their answers still count.
+    fn cancel_running(&mut self, id: u32) -> bool {
+        let running = self
+            .calls
+            .ids_where(|call| call.pool == id && call.worker.is_some());
+        for call in &running {
+            if let Some(slot) = self.calls.get(*call).and_then(|call| call.worker) {
+                self.send_control(slot as usize, &Control::Cancel(*call));
+            }
+        }
+        !running.is_empty()
+    }
+
     pub(super) fn finish_closing(&mut self, id: u32) {
         if !self.slots_of_pool(id).is_empty() {
             return;
@@ -294,7 +322,7 @@ impl State {
         let Some(pool) = self.pools.get_mut(&id) else {
             return;
         };
-        if matches!(pool.state, PoolState::Closing | PoolState::Terminating) {
+        if pool.state != PoolState::Open {
             self.pools.remove(&id);
             let event = json!({ "event": "closed" });
             self.inbox

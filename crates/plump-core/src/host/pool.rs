@@ -8,10 +8,13 @@ use crate::inbox::EntryKind;
 use crate::limits::{MAX_WORKERS, MIN_BLOCK_BYTES};
 use crate::platform;
 use crate::process::Life;
+use crate::queue::Queue;
+use crate::queue_limits::{QueueLimits, QueueOptions, QueuedCalls, WhenFull};
 use crate::restarts::{Jitter, RestartOptions, Restarts, Standing};
-use crate::router::{CallQueue, Names};
+use crate::router::{CallId, Names};
 use crate::timers::Timer;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +28,13 @@ pub struct PoolOptions {
     pub(super) env: Vec<(String, String)>,
     pub(super) cwd: Option<String>,
     pub(super) name: String,
+    /// How many workers at most.
     pub(super) workers: usize,
+    /// How many at least.
+    pub(super) min_workers: usize,
+    pub(super) idle_ms: u32,
+    pub(super) grow_ms: u32,
+    pub(super) spare: usize,
     pub(super) channel: ChannelChoice,
     pub(super) concurrency: u32,
     pub(super) start_timeout_ms: u32,
@@ -47,6 +56,8 @@ pub struct PoolOptions {
     pub(super) trusted: bool,
     pub(super) max_queue: usize,
     pub(super) max_queue_bytes: usize,
+    pub(super) when_full: WhenFullChoice,
+    pub(super) aging_ms: u32,
     pub(super) spin_us: u32,
     pub(super) version: String,
     pub(super) welcome: String,
@@ -60,6 +71,13 @@ pub(super) enum ChannelChoice {
     Ring,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum WhenFullChoice {
+    Reject,
+    Wait,
+}
+
 /// How far a pool has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -67,6 +85,8 @@ pub(super) enum PoolState {
     Open,
     /// New calls are refused, begun ones may finish.
     Closing,
+    /// What still runs was told that nobody waits for it.
+    Cancelling,
     /// The polite signal was sent.
     Terminating,
 }
@@ -76,7 +96,11 @@ pub(crate) struct Pool {
     pub(super) options: Arc<PoolOptions>,
     pub(super) names: Names,
     pub(super) state: PoolState,
-    pub queue: CallQueue,
+    pub queue: Queue,
+    /// What may wait in it.
+    pub(super) limits: QueueLimits,
+    /// The places that keys may belong to: those of its own workers, whether these live or not, and of the user's processes.
+    pub(super) places: Vec<u32>,
     /// When workers may be started again that have failed.
     pub(super) restarts: Restarts<Failure>,
     /// When a timer will look whether they may.
@@ -106,7 +130,17 @@ impl State {
         let id = self.next_pool;
         self.next_pool += 1;
         let workers = options.workers;
+        let elastic = options.is_elastic();
         self.allow_watching(options.spin_us);
+        let queue = Queue::new(Duration::from_millis(u64::from(options.aging_ms)));
+        let limits = QueueLimits::new(QueueOptions {
+            max_calls: options.max_queue,
+            max_bytes: options.max_queue_bytes,
+            when_full: match options.when_full {
+                WhenFullChoice::Reject => WhenFull::Reject,
+                WhenFullChoice::Wait => WhenFull::Wait,
+            },
+        });
         let restarts = Restarts::new(options.restart_options(), Jitter::seeded(seed(id)));
         let lender = Lender::new(
             usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
@@ -118,7 +152,9 @@ impl State {
                 options: Arc::new(options),
                 names: Names::default(),
                 state: PoolState::Open,
-                queue: CallQueue::default(),
+                queue,
+                limits,
+                places: (0..u32::try_from(workers).unwrap_or(u32::MAX)).collect(),
                 restarts,
                 restart_due: None,
                 replaced: 0,
@@ -128,8 +164,13 @@ impl State {
                 lender,
             },
         );
-        for _ in 0..workers {
-            self.start_worker(id);
+        if elastic {
+            self.note_places(id);
+            self.scale(id);
+        } else {
+            for place in 0..workers {
+                self.start_worker(id, u32::try_from(place).unwrap_or(u32::MAX));
+            }
         }
         Ok(id)
     }
@@ -170,6 +211,9 @@ impl State {
         let Some(pool) = self.pools.get(&id) else {
             return;
         };
+        if pool.options.is_elastic() {
+            return self.scale(id);
+        }
         if pool.state != PoolState::Open || pool.queue.is_empty() {
             return;
         }
@@ -180,28 +224,41 @@ impl State {
         let Some(pool) = self.pools.get(&id) else {
             return;
         };
-        let living = self
-            .slots_of_pool(id)
-            .into_iter()
-            .filter_map(|slot| self.workers[slot].as_ref())
-            // Also those that are on their way out: how a start has failed is known when the worker is buried.
-            .filter(|worker| worker.ours && !(worker.was_ready && worker.leaving))
-            .count();
-        let wanted = pool
-            .options
-            .workers
-            .saturating_sub(living)
+        let workers = self.workers.iter().flatten();
+        // Also those that are on their way out: how a start has failed is known when the worker is buried.
+        let taken: Vec<u32> = workers
+            .filter(|worker| worker.pool == id && worker.ours)
+            .filter(|worker| !(worker.was_ready && worker.leaving))
+            .map(|worker| worker.place)
+            .collect();
+        let mut missing: Vec<u32> = (0..u32::try_from(pool.options.workers).unwrap_or(u32::MAX))
+            .filter(|place| !taken.contains(place))
+            .collect();
+        let wanted = missing
+            .len()
             .min(pool.queue.len())
             .min(standing.allowed_starts());
+        if wanted == 0 {
+            return;
+        }
+        let calls = &self.calls;
+        let mut restarts = false;
         if let Some(pool) = self.pools.get_mut(&id) {
             pool.replaced += wanted as u64;
+            restarts = pool.was_ready;
+            // Those first for which calls wait that may go nowhere else.
+            let keyed = pool.queue.wanted_places(|call| calls.is_undecided(call));
+            missing.sort_by_key(|place| !keyed.contains(place));
         }
-        for _ in 0..wanted {
-            self.start_worker(id);
+        if restarts {
+            self.tell(id, &json!({ "event": "restart", "workers": wanted }));
+        }
+        for place in missing.into_iter().take(wanted) {
+            self.start_worker(id, place);
         }
     }
 
-    fn look_at_pool_at(&mut self, id: u32, at: Instant) {
+    pub(super) fn look_at_pool_at(&mut self, id: u32, at: Instant) {
         let Some(pool) = self.pools.get_mut(&id) else {
             return;
         };
@@ -282,18 +339,104 @@ impl State {
     }
 
     pub(super) fn fail_queue(&mut self, pool_id: u32, failure: &Failure) {
-        while let Some(pool) = self.pools.get_mut(&pool_id)
-            && let Some(id) = pool.queue.front(&self.calls)
-        {
-            let bytes = self.calls.get(id).map_or(0, |call| call.payload.len());
-            pool.queue.pop(bytes);
-            let name = self.command_name(id);
-            self.fail(id, &failure.of_command(&name));
+        let Some(pool) = self.pools.get_mut(&pool_id) else {
+            return;
+        };
+        for ticket in pool.queue.take_all() {
+            let name = self.command_name(ticket.id);
+            self.fail(ticket.id, &failure.of_command(&name));
+        }
+        self.note_drained(pool_id);
+    }
+
+    /// Calls have left the queue: whoever waits for that goes on.
+    pub(super) fn note_drained(&mut self, pool_id: u32) {
+        let Some(pool) = self.pools.get_mut(&pool_id) else {
+            return;
+        };
+        if pool.limits.needs_drain() && pool.limits.has_drained(queued(&pool.queue)) {
+            self.tell(pool_id, &json!({ "event": "drained" }));
+        }
+    }
+
+    /// A call that waits is about to be settled.
+    pub(super) fn forget_waiting(&mut self, id: CallId) {
+        let calls = &self.calls;
+        let Some(call) = calls.get(id) else {
+            return;
+        };
+        let Some(pool) = self.pools.get_mut(&call.pool) else {
+            return;
+        };
+        let waits = |other: CallId| other != id && calls.is_undecided(other);
+        let bytes = call.payload.len();
+        pool.queue.forget(id, bytes, call.key, &pool.places, waits);
+        let pool_id = call.pool;
+        self.note_drained(pool_id);
+    }
+
+    /// No worker holds a call any more: the next one of its key may go.
+    pub(super) fn leave_worker(&mut self, id: CallId) {
+        let key = self
+            .calls
+            .get(id)
+            .and_then(|call| Some((call.pool, call.key?)));
+        self.calls.leave_worker(id);
+        if let Some((pool, key)) = key {
+            self.release_key(pool, key, id);
+        }
+    }
+
+    pub(super) fn release_key(&mut self, pool: u32, key: u64, id: CallId) {
+        let calls = &self.calls;
+        if let Some(pool) = self.pools.get_mut(&pool) {
+            let waits = |other: CallId| calls.is_undecided(other);
+            pool.queue.release(key, id, &pool.places, waits);
+        }
+    }
+
+    /// The places of a pool whose size changes, or whose processes the user starts, are those of the processes that there
+    /// are and take calls.
+    pub(super) fn note_places(&mut self, id: u32) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        let elastic = pool.options.is_elastic();
+        if !pool.links && !elastic {
+            return;
+        }
+        let fixed = if elastic { 0 } else { pool.options.workers };
+        let own = 0..u32::try_from(fixed).unwrap_or(u32::MAX);
+        let workers = self.workers.iter().flatten();
+        let theirs = workers
+            .filter(|worker| worker.pool == id && (elastic || !worker.ours))
+            .filter(|worker| !worker.buried && !worker.leaving && !worker.condemned)
+            .filter(|worker| matches!(worker.life, Life::Starting | Life::Ready))
+            .map(|worker| worker.place);
+        let mut places: Vec<u32> = own.chain(theirs).collect();
+        places.sort_unstable();
+        places.dedup();
+        if places != pool.places {
+            pool.places = places;
+            pool.queue.move_keys(&pool.places);
         }
     }
 }
 
+/// What waits in a queue.
+pub(super) fn queued(queue: &Queue) -> QueuedCalls {
+    QueuedCalls {
+        calls: queue.len(),
+        payload_bytes: queue.bytes(),
+    }
+}
+
 impl PoolOptions {
+    /// Its size follows what is asked of it.
+    pub(super) fn is_elastic(&self) -> bool {
+        self.workers > 0 && (self.min_workers < self.workers || self.spare > 0)
+    }
+
     fn restart_options(&self) -> RestartOptions {
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         RestartOptions {

@@ -7,6 +7,7 @@ use crate::platform;
 use crate::process::Life;
 use crate::router::Call;
 use crate::timers::Timer;
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// How often the memory of a worker that has calls is looked at. A look costs some 10 µs.
@@ -23,7 +24,7 @@ impl State {
 
     pub(crate) fn age_due(&mut self, serial: u64) {
         if let Some(slot) = self.slot_of_serial(serial) {
-            self.retire(slot, "it is old");
+            self.retire(slot, "age");
         }
     }
 
@@ -59,14 +60,14 @@ impl State {
             .map_or(0, |pool| pool.options.max_rss_bytes);
         let resident = pid.and_then(platform::resident_bytes);
         if resident.is_some_and(|bytes| bytes > limit) {
-            self.retire(slot, "it has too much memory");
+            self.retire(slot, "memory");
         } else if busy {
             self.watch_memory(slot);
         }
     }
 
     /// Lets a worker finish what it has begun, and then end. What it has not begun is run elsewhere.
-    fn retire(&mut self, slot: usize, why: &str) {
+    pub(super) fn retire(&mut self, slot: usize, why: &str) {
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
@@ -85,6 +86,21 @@ impl State {
             worker.recalled = true;
             self.send_control(slot, &Control::Recall);
         }
+        let pool = self.worker_mut(slot).map(|worker| worker.pool);
+        if let Some(pool) = pool {
+            self.note_places(pool);
+        }
+        self.tell_retired(slot, why);
         self.let_go(slot);
+    }
+
+    pub(super) fn tell_retired(&mut self, slot: usize, why: &str) {
+        if let Some(worker) = self.worker_mut(slot) {
+            let (pool, pid) = (worker.pool, worker.pid);
+            self.tell(
+                pool,
+                &json!({ "event": "retire", "pid": pid, "reason": why }),
+            );
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Calls on the way there: made, queued, sent.
 
-use super::pool::PoolState;
-use super::worker::MAX_KEPT_BYTES;
+use super::pool::{Pool, PoolState, queued};
+use super::worker::{MAX_KEPT_BYTES, Worker};
 use super::{CallRequest, UNKNOWN_COMMAND};
 use crate::block::Lease;
 use crate::channel::ChannelKind;
@@ -11,7 +11,11 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::TELLS;
 use crate::frame::{FrameKind, Header};
+use crate::placing::place_of;
+use crate::platform;
 use crate::port::PortError;
+use crate::queue::{For, Ticket};
+use crate::queue_limits::Admission;
 use crate::router::{CallId, CallLimits};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
@@ -56,13 +60,22 @@ impl State {
         if bytes as u64 > pool.options.max_payload_bytes {
             return Err(ErrorKind::PayloadTooLarge);
         }
-        let waiting = pool.queue.len();
-        if waiting >= pool.options.max_queue
-            || (waiting > 0 && pool.queue.bytes() + bytes > pool.options.max_queue_bytes)
+        let at_once =
+            pool.queue.is_empty() && request.key.is_none_or(|key| pool.queue.is_free(key));
+        let large = request.block != 0;
+        let slot = if at_once {
+            self.free_worker(&request, weight(bytes, large))
+        } else {
+            None
+        };
+        let Some(pool) = self.pools.get_mut(&request.pool) else {
+            return Err(ErrorKind::Closed);
+        };
+        if slot.is_none()
+            && let Admission::Refused(_) = pool.limits.admit(queued(&pool.queue), bytes)
         {
             return Err(ErrorKind::QueueFull);
         }
-        let at_once = pool.queue.is_empty();
         // From here on the call is made: the block is its own.
         let lease = parts
             .last()
@@ -86,8 +99,10 @@ impl State {
         if request.limits != CallLimits::default() {
             self.limit_call(id, request.limits);
         }
-        if at_once && let Some(slot) = self.free_worker(request.pool, weight(bytes, lease.as_ref()))
-        {
+        if request.key.is_some() || request.priority != 0 {
+            self.order_call(id, &request, slot.is_some());
+        }
+        if let Some(slot) = slot {
             let outgoing = match lease {
                 Some(lease) => Outgoing::Lent(parts, lease),
                 None => Outgoing::Borrowed(parts),
@@ -97,59 +112,84 @@ impl State {
         }
         let mut payload = Vec::with_capacity(bytes);
         crate::port::extend_padded(&mut payload, parts);
-        if let Some(call) = self.calls.get_mut(id) {
-            call.payload = payload;
-            call.lease = lease;
-            call.shown = bytes - parts.first().map_or(0, |main| main.len());
-        }
-        if let Some(pool) = self.pools.get_mut(&request.pool) {
-            pool.queue.push(id, bytes);
-            pool.queue.sweep(&self.calls);
-        }
+        let shown = bytes - parts.first().map_or(0, |main| main.len());
+        self.queue_call(id, payload, shown, lease);
         if let Some(failure) = self.rejection(request.pool) {
-            if let Some(pool) = self.pools.get_mut(&request.pool) {
-                pool.queue.forget(bytes);
-            }
+            self.forget_waiting(id);
             let name = self.command_name(id);
             self.fail(id, &failure.of_command(&name));
             return Ok(id);
         }
-        self.fill_pool(request.pool);
+        // What waits may wait for one worker alone, while others are free for this call.
+        let has_lanes = |pool: &Pool| pool.queue.has_lanes();
+        if self.pools.get(&request.pool).is_some_and(has_lanes) {
+            self.send_waiting(request.pool);
+        } else if self.is_first_of_elastic(request.pool) {
+            self.fill_pool(request.pool);
+        }
         self.note_take_over();
         Ok(id)
     }
 
-    /// The least loaded worker that may be sent one more call, with a payload of so many bytes.
-    pub(super) fn free_worker(&mut self, pool_id: u32, bytes: usize) -> Option<usize> {
-        let pool = self.pools.get_mut(&pool_id)?;
-        let (count, concurrency) = (self.workers.len(), pool.options.concurrency);
-        pool.turn = if pool.turn + 1 < count {
-            pool.turn + 1
-        } else {
-            0
-        };
-        let turn = pool.turn;
-        let mut best: Option<(u64, usize)> = None;
-        for step in 0..count {
-            let slot = if turn + step < count {
-                turn + step
-            } else {
-                turn + step - count
-            };
-            let Some(worker) = self.workers[slot].as_deref() else {
-                continue;
-            };
-            if worker.pool == pool_id && worker.takes_calls(concurrency, bytes) {
-                let load = worker.window.in_flight();
-                if best.is_none_or(|(least, _)| load < least) {
-                    best = Some((load, slot));
-                    if load == 0 {
-                        break;
-                    }
-                }
-            }
+    /// The size of a pool depends on how long the first call waits: those behind it need not be looked at.
+    fn is_first_of_elastic(&self, pool: u32) -> bool {
+        self.pools
+            .get(&pool)
+            .is_some_and(|pool| !pool.options.is_elastic() || pool.queue.len() <= 1)
+    }
+
+    /// What a new call's turn depends on.
+    fn order_call(&mut self, id: CallId, request: &CallRequest, goes_at_once: bool) {
+        if let Some(call) = self.calls.get_mut(id) {
+            (call.priority, call.key) = (request.priority, request.key);
         }
-        best.map(|(_, slot)| slot)
+        if goes_at_once
+            && let Some(key) = request.key
+            && let Some(pool) = self.pools.get_mut(&request.pool)
+        {
+            pool.queue.hold(key, id);
+        }
+    }
+
+    /// A new call waits.
+    fn queue_call(&mut self, id: CallId, payload: Vec<u8>, shown: usize, lease: Option<Lease>) {
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
+        let ticket = Ticket {
+            id,
+            bytes: payload.len(),
+            priority: call.priority,
+            key: call.key,
+            command: call.command,
+            made_at: platform::monotonic_ns(),
+        };
+        call.made_at = ticket.made_at;
+        (call.payload, call.lease, call.shown) = (payload, lease, shown);
+        if let Some(pool) = self.pools.get_mut(&call.pool) {
+            pool.queue.push(ticket, false, &pool.places);
+            let calls = &self.calls;
+            pool.queue.sweep(|call| calls.is_undecided(call));
+        }
+    }
+
+    /// The worker that a new call may go to at once, with a payload of so many bytes.
+    fn free_worker(&mut self, request: &CallRequest, bytes: usize) -> Option<usize> {
+        let pool = self.pools.get_mut(&request.pool)?;
+        let whom = match request.key {
+            None => For::Anyone,
+            Some(key) => For::Place(place_of(key, &pool.places)?),
+        };
+        let concurrency = pool.options.concurrency;
+        let workers = &self.workers;
+        // Where the size changes the first ones are preferred: else none would ever be idle for long.
+        let mut last = workers.len();
+        let turn = if pool.options.is_elastic() {
+            &mut last
+        } else {
+            &mut pool.turn
+        };
+        free_worker(workers, request.pool, whom, concurrency, bytes, turn)
     }
 
     /// Sends what waits to those who may have it.
@@ -159,40 +199,49 @@ impl State {
     }
 
     fn send_waiting(&mut self, pool_id: u32) {
+        let mut sent = false;
         loop {
             let Some(pool) = self.pools.get_mut(&pool_id) else {
                 return;
             };
-            let Some(id) = pool.queue.front(&self.calls) else {
-                return;
-            };
-            let bytes = self
-                .calls
-                .get(id)
-                .map_or(0, |call| weight(call.payload.len(), call.lease.as_ref()));
-            let Some(slot) = self.free_worker(pool_id, bytes) else {
-                self.fill_pool(pool_id);
-                return;
-            };
-            let (payload, shown, lease) = self
-                .calls
-                .get_mut(id)
-                .map(|call| {
-                    (
-                        std::mem::take(&mut call.payload),
-                        call.shown,
-                        call.lease.take(),
-                    )
-                })
-                .unwrap_or_default();
-            if let Some(pool) = self.pools.get_mut(&pool_id) {
-                pool.queue.pop(payload.len());
+            if pool.queue.is_empty() {
+                break;
             }
-            let outgoing = match lease {
-                Some(lease) => Outgoing::OwnedLent(payload, lease),
-                None => Outgoing::Owned(payload, shown),
+            let (workers, calls) = (&self.workers, &self.calls);
+            let concurrency = pool.options.concurrency;
+            let mut last = workers.len();
+            let turn = if pool.options.is_elastic() {
+                &mut last
+            } else {
+                &mut pool.turn
             };
-            self.send_call(slot, id, outgoing);
+            let next = pool.queue.next(
+                |id| calls.is_undecided(id),
+                |whom, ticket| {
+                    let large = calls
+                        .get(ticket.id)
+                        .is_some_and(|call| call.lease.is_some());
+                    let bytes = weight(ticket.bytes, large);
+                    free_worker(workers, pool_id, whom, concurrency, bytes, turn)
+                },
+            );
+            let Some((ticket, slot)) = next else {
+                self.fill_pool(pool_id);
+                break;
+            };
+            sent = true;
+            let Some(call) = self.calls.get_mut(ticket.id) else {
+                continue;
+            };
+            let payload = std::mem::take(&mut call.payload);
+            let outgoing = match call.lease.take() {
+                Some(lease) => Outgoing::OwnedLent(payload, lease),
+                None => Outgoing::Owned(payload, call.shown),
+            };
+            self.send_call(slot, ticket.id, outgoing);
+        }
+        if sent {
+            self.note_drained(pool_id);
         }
     }
 
@@ -212,7 +261,15 @@ impl State {
                 ErrorKind::UnknownCommand,
                 format!("The worker has no command '{name}'."),
             );
+            // The next one of its key may go.
+            let key = self
+                .calls
+                .get(id)
+                .and_then(|call| Some((call.pool, call.key?)));
             self.fail(id, &failure.of_command(&name));
+            if let Some((pool, key)) = key {
+                self.release_key(pool, key, id);
+            }
             return;
         };
         let left_ms = deadline.map_or(0, |deadline| {
@@ -233,8 +290,12 @@ impl State {
             };
         }
         worker.window.send();
+        // A warm spare was used: there may be another one to be kept.
+        let uses_spare = worker.elastic && worker.window.sent_total() == 1;
+        let pool_id = worker.pool;
         // Without a limit this is never so.
-        if worker.window.sent_total() == worker.max_calls {
+        let is_last = worker.window.sent_total() == worker.max_calls;
+        if is_last {
             worker.leaving = true;
         }
         let header = Header::new(FrameKind::Call, id, number | tells, left_ms);
@@ -261,6 +322,12 @@ impl State {
         }
         self.watch_heart(slot);
         self.watch_memory(slot);
+        if is_last {
+            self.tell_retired(slot, "calls");
+        }
+        if uses_spare {
+            self.look_at_pool_at(pool_id, Instant::now());
+        }
         if let Some(idle) = warm {
             self.watch_blocks(idle);
         }
@@ -345,10 +412,46 @@ impl State {
 
 /// Bytes of a call as a worker sees them that is to be sent one more: one with a block counts as large, for it can't be
 /// taken back.
-fn weight(bytes: usize, lease: Option<&Lease>) -> usize {
-    if lease.is_some() {
+fn weight(bytes: usize, has_block: bool) -> usize {
+    if has_block {
         bytes.max(MAX_KEPT_BYTES + 1)
     } else {
         bytes
     }
+}
+
+/// The least loaded of those workers that may be sent one more call, with a payload of so many bytes.
+fn free_worker(
+    workers: &[Option<Box<Worker>>],
+    pool: u32,
+    whom: For,
+    concurrency: u32,
+    bytes: usize,
+    turn: &mut usize,
+) -> Option<usize> {
+    let count = workers.len();
+    *turn = if *turn + 1 < count { *turn + 1 } else { 0 };
+    let mut best: Option<(u64, usize)> = None;
+    for step in 0..count {
+        let at = *turn + step;
+        let slot = if at < count { at } else { at - count };
+        let Some(worker) = workers[slot].as_deref() else {
+            continue;
+        };
+        let is_meant = worker.pool == pool
+            && match whom {
+                For::Anyone => true,
+                For::Place(place) => worker.place == place,
+            };
+        if is_meant && worker.takes_calls(concurrency, bytes) {
+            let load = worker.window.in_flight();
+            if best.is_none_or(|(least, _)| load < least) {
+                best = Some((load, slot));
+                if load == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    best.map(|(_, slot)| slot)
 }

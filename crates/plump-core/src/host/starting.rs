@@ -33,13 +33,13 @@ impl State {
     ///
     /// The thread that spawns makes the link as well: its pipes and shared memory take longer than everything else that
     /// JavaScript would have to wait for.
-    pub(super) fn start_worker(&mut self, pool_id: u32) {
+    pub(super) fn start_worker(&mut self, pool_id: u32, place: u32) {
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
         let options = Arc::clone(&pool.options);
         pool.restarts.start_began();
-        let (slot, serial) = self.place_worker(pool_id, &options, true);
+        let (slot, serial) = self.place_worker(pool_id, place, &options, true);
         let (shared, reactor) = (self.shared.clone(), Arc::clone(&self.reactor));
         drop(platform::on_spawner_thread(move || {
             let spawned = match link_for(&reactor, slot, &options, true) {
@@ -64,7 +64,13 @@ impl State {
     }
 
     /// Makes the record of a new worker, which has no link yet; returns its slot and its serial number.
-    fn place_worker(&mut self, pool: u32, options: &PoolOptions, ours: bool) -> (usize, u64) {
+    fn place_worker(
+        &mut self,
+        pool: u32,
+        place: u32,
+        options: &PoolOptions,
+        ours: bool,
+    ) -> (usize, u64) {
         let slot = self
             .workers
             .iter()
@@ -78,6 +84,7 @@ impl State {
         self.workers[slot] = Some(Box::new(Worker {
             serial,
             pool,
+            place,
             life: Life::Starting,
             child: None,
             ours,
@@ -112,6 +119,8 @@ impl State {
             exit: None,
             vain_exits: 0,
             born: Instant::now(),
+            idle_since: Instant::now(),
+            elastic: options.is_elastic(),
             to_flush: false,
             heartbeat_set: false,
             pinged: None,
@@ -176,13 +185,15 @@ impl State {
                 let Some(worker) = self.worker_mut(slot) else {
                     return;
                 };
-                worker.pid = Some(child.pid());
+                let (pool, pid) = (worker.pool, child.pid());
+                worker.pid = Some(pid);
                 match worker.life {
                     Life::Terminating => child.terminate(),
                     Life::Killing => child.kill(),
                     _ => {}
                 }
                 worker.child = Some(child);
+                self.tell(pool, &json!({ "event": "spawn", "pid": pid }));
             }
             Err(error) => {
                 let Some(worker) = self.worker_mut(slot) else {
@@ -211,7 +222,16 @@ impl State {
         };
         pool.links = true;
         let options = Arc::clone(&pool.options);
-        let (slot, serial) = self.place_worker(pool_id, &options, false);
+        let own = u32::try_from(options.workers).unwrap_or(u32::MAX);
+        let is_free = |place: &u32| {
+            let mut workers = self.workers.iter().flatten();
+            !workers.any(|worker| worker.pool == pool_id && worker.place == *place)
+        };
+        // Of one place more than there can be workers one is free.
+        let most = own.saturating_add(u32::try_from(MAX_WORKERS).unwrap_or(u32::MAX));
+        let place = (own..=most).find(is_free).unwrap_or(most);
+        let (slot, serial) = self.place_worker(pool_id, place, &options, false);
+        self.note_places(pool_id);
         let made = match link_for(&self.reactor, slot, &options, false) {
             Ok(made) => made,
             Err(error) => {
@@ -291,6 +311,7 @@ impl State {
             return;
         }
         worker.was_ready = true;
+        worker.idle_since = Instant::now();
         let (pool_id, pid) = (worker.pool, worker.pid);
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
@@ -316,6 +337,15 @@ impl State {
             self.watch_age(slot, max_age_ms);
         }
         self.dispatch(pool_id);
+        self.look_at_elastic(pool_id);
+    }
+
+    /// Something has happened that the size of a pool depends on.
+    pub(super) fn look_at_elastic(&mut self, pool_id: u32) {
+        let is_elastic = |pool: &super::Pool| pool.options.is_elastic();
+        if self.pools.get(&pool_id).is_some_and(is_elastic) {
+            self.scale(pool_id);
+        }
     }
 
     pub(crate) fn start_due(&mut self, serial: u64) {

@@ -50,6 +50,7 @@ impl State {
                 "workers": workers,
                 "queued": pool.queue.len(),
                 "queuedBytes": pool.queue.bytes(),
+                "needsDrain": pool.limits.needs_drain(),
                 "restarts": pool.replaced,
                 "circuit": pool.restarts.circuit(Instant::now()),
                 "spinHits": hits,

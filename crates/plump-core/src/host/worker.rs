@@ -23,6 +23,12 @@ use std::time::Instant;
 pub(crate) struct Worker {
     pub(super) serial: u64,
     pub(super) pool: u32,
+    /// When it was last seen without a call; only kept where the size of its pool changes.
+    pub(super) idle_since: Instant,
+    /// The size of its pool changes.
+    pub(super) elastic: bool,
+    /// Its place in the pool, to which keys belong; its successor gets it.
+    pub(super) place: u32,
     pub(super) life: Life,
     pub(super) child: Option<Child>,
     /// Started by us; a process of the user's own has only its link.

@@ -1,0 +1,84 @@
+//! Pools whose size follows what is asked of them.
+
+use super::pool::PoolState;
+use crate::environment::State;
+use crate::platform;
+use crate::process::Life;
+use crate::scaling::{Demand, ReadyWorker, ScalingOptions};
+use std::time::{Duration, Instant};
+
+impl State {
+    /// Starts and retires what a pool has too few and too many.
+    pub(super) fn scale(&mut self, id: u32) {
+        let now = Instant::now();
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        if pool.state != PoolState::Open {
+            return;
+        }
+        let ms = |ms: u32| Duration::from_millis(u64::from(ms));
+        let options = ScalingOptions {
+            min: pool.options.min_workers,
+            max: pool.options.workers,
+            idle: ms(pool.options.idle_ms),
+            grow_after: ms(pool.options.grow_ms),
+            spare: pool.options.spare,
+        };
+        let standing = pool.restarts.standing(now);
+        let calls = &self.calls;
+        let oldest = pool.queue.oldest(|call| calls.is_undecided(call));
+        // What waits for a place that has a worker waits for that one; without any worker a new one is for all.
+        let queued = if oldest.is_some() || pool.places.is_empty() {
+            pool.queue.len()
+        } else {
+            0
+        };
+        let waited = oldest.map_or(0, |made_at| {
+            platform::monotonic_ns().saturating_sub(made_at)
+        });
+        let (mut ready, mut taken, mut starting) = (Vec::new(), Vec::new(), 0);
+        for (slot, worker) in self.workers.iter().enumerate() {
+            let Some(worker) = worker
+                .as_deref()
+                .filter(|worker| worker.pool == id && worker.ours)
+            else {
+                continue;
+            };
+            let leaves = worker.leaving || worker.condemned;
+            if !(leaves && worker.was_ready) {
+                taken.push(worker.place);
+            }
+            match worker.life {
+                Life::Starting => starting += 1,
+                Life::Ready if !leaves => ready.push(ReadyWorker {
+                    slot,
+                    idle_since: (worker.window.in_flight() == 0).then_some(worker.idle_since),
+                    was_used: worker.window.sent_total() > 0,
+                }),
+                _ => {}
+            }
+        }
+        let plan = options.plan(&Demand {
+            now,
+            ready: &ready,
+            starting,
+            queued,
+            head_waited: Duration::from_nanos(waited),
+            allowed_starts: standing.allowed_starts(),
+        });
+        let looks = [plan.look_again_at, standing.changes_at()];
+        if let Some(at) = looks.into_iter().flatten().min() {
+            self.look_at_pool_at(id, at.max(now));
+        }
+        for slot in plan.retire {
+            self.retire(slot, "idle");
+        }
+        let places = (0..u32::try_from(options.max).unwrap_or(u32::MAX))
+            .filter(|place| !taken.contains(place));
+        for place in places.take(plan.start) {
+            self.start_worker(id, place);
+        }
+        self.note_places(id);
+    }
+}
