@@ -9,7 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use plump_core::router::{CallId, CallQueue, Calls, Names, Window};
+use plump_core::queue::{Queue, Ticket};
+use plump_core::router::{CallId, Calls, Names, Window};
 
 const POOL: u32 = 0;
 const COMMAND: u32 = 3;
@@ -67,6 +68,21 @@ fn call(criterion: &mut Criterion) {
     group.finish();
 }
 
+fn new_queue() -> Queue {
+    Queue::new(Duration::from_secs(1))
+}
+
+fn ticket(id: CallId) -> Ticket {
+    Ticket {
+        id,
+        bytes: PAYLOAD_BYTES,
+        priority: 0,
+        key: None,
+        command: COMMAND,
+        made_at: 0,
+    }
+}
+
 /// One call goes in at the end of the queue and another out at its front, while so many wait.
 fn queue(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a call through the queue");
@@ -74,17 +90,17 @@ fn queue(criterion: &mut Criterion) {
     for waiting in UNDER_WAY {
         group.bench_function(BenchmarkId::new("queue", waiting), |bencher| {
             let (mut calls, ids) = table(waiting);
-            let mut queue = CallQueue::default();
+            let mut queue = new_queue();
             for id in ids {
-                queue.push(id, PAYLOAD_BYTES);
+                queue.push(ticket(id), false, &[0]);
             }
             bencher.iter(|| {
                 let id = calls.create(POOL, COMMAND, 0, false);
-                queue.push(id, PAYLOAD_BYTES);
-                let first = queue.front(&calls).expect("one at least waits");
-                queue.pop(PAYLOAD_BYTES);
-                give_to_worker(&mut calls, first);
-                finish(&mut calls, first);
+                queue.push(ticket(id), false, &[0]);
+                let next = queue.next(|id| calls.is_undecided(id), |_, _| Some(()));
+                let (first, ()) = next.expect("one at least waits");
+                give_to_worker(&mut calls, first.id);
+                finish(&mut calls, first.id);
             });
         });
         group.bench_function(BenchmarkId::new("VecDeque", waiting), |bencher| {
@@ -108,21 +124,23 @@ fn settled_while_they_wait(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(waiting as u64));
         group.bench_function(BenchmarkId::new("queue", waiting), |bencher| {
             bencher.iter_batched(
-                || (table(waiting), CallQueue::default()),
+                || (table(waiting), new_queue()),
                 |((mut calls, ids), mut queue)| {
                     for id in &ids {
-                        queue.push(*id, PAYLOAD_BYTES);
+                        queue.push(ticket(*id), false, &[0]);
                     }
                     for (index, id) in ids.iter().enumerate() {
                         if index % 10 != 9 && calls.settle(*id) {
-                            queue.forget(PAYLOAD_BYTES);
-                            queue.sweep(&calls);
+                            let waits = |id| calls.is_undecided(id);
+                            queue.forget(*id, PAYLOAD_BYTES, None, &[0], waits);
+                            queue.sweep(waits);
                         }
                     }
-                    while let Some(id) = queue.front(&calls) {
-                        queue.pop(PAYLOAD_BYTES);
-                        give_to_worker(&mut calls, id);
-                        finish(&mut calls, id);
+                    while let Some((next, ())) =
+                        queue.next(|id| calls.is_undecided(id), |_, _| Some(()))
+                    {
+                        give_to_worker(&mut calls, next.id);
+                        finish(&mut calls, next.id);
                     }
                     assert_eq!(calls.in_flight(), 0, "every call was settled");
                     calls
