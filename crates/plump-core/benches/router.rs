@@ -11,6 +11,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use plump_core::queue::{Queue, Ticket};
 use plump_core::router::{CallId, Calls, Names, Window};
+use std::time::Duration;
 
 const POOL: u32 = 0;
 const COMMAND: u32 = 3;
