@@ -207,8 +207,8 @@ fn forbid(word: &AtomicU32) -> bool {
     })
 }
 
-/// Which places of a table of states are in use, so that calls that are sent one after the other stand one after the other:
-/// the two processes then pass whole cache lines of them to and fro, and not one for every call.
+/// Which places of a table of states are in use. Calls that come one after the other stand one after the other, so that those
+/// that have not begun can be named in their order.
 #[derive(Debug)]
 pub struct StatePlaces {
     used: Vec<bool>,
@@ -361,6 +361,21 @@ mod tests {
             assert!(!table.forbid(call));
         }
         assert!(table.early.len() <= MAX_EARLY);
+    }
+
+    #[test]
+    fn places_are_given_in_a_row_and_never_twice() {
+        let mut places = StatePlaces::new(4);
+        let taken: Vec<_> = (0..5).map(|_| places.take()).collect();
+        assert_eq!(taken, [Some(0), Some(1), Some(2), Some(3), None]);
+        places.give_back(2);
+        places.give_back(2);
+        assert_eq!(places.take(), Some(2));
+        assert_eq!(places.take(), None);
+        places.give_back(0);
+        places.give_back(3);
+        assert_eq!(places.take(), Some(3), "on from where it was");
+        assert_eq!(places.take(), Some(0));
     }
 
     #[test]
