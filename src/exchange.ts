@@ -289,7 +289,6 @@ export class Exchange {
     resolve: (value: unknown) => void,
   ): (reason: unknown) => void {
     let settled = false
-    let token = 0
     const once = (value: unknown): void => {
       if (settled) return
       settled = true
@@ -300,7 +299,7 @@ export class Exchange {
     // The only record: it was not left to wait for others.
     const low = words[WORD.calls + CALL.low]!
     const high = words[WORD.calls + CALL.high]!
-    token = words[WORD.calls + CALL.token]!
+    const token = words[WORD.calls + CALL.token]!
     return (reason) => {
       if (settled) return
       words[WORD.callLow] = low

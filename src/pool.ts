@@ -80,7 +80,6 @@ export class Pool implements CallOwner {
    */
   constructor(exchange: Exchange, module: string | undefined, options: PlumpOptions) {
     this.exchange = exchange
-    this.name = options.name ?? nameOf(module)
     this.codec = resolveCodec(options.codec ?? 'structured', payloadLimits(options))
     this.spinUs = options.spinUs ?? 50
     const asked = module === undefined ? 0 : (options.workers ?? 1)
@@ -95,6 +94,7 @@ export class Pool implements CallOwner {
       idleMs: range?.idleMs ?? 30_000,
     }
     const native = nativeOptions(module, options, workers, this.codec)
+    this.name = native.name
     // Without blocks what is allocated is private memory.
     this.#maxBlockBytes = native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
     try {

@@ -38,6 +38,9 @@ pub use lender::{Allocated, AllocatedBlock, Lease, Lender, Refused};
 pub use receiver::{BlockReceiver, ReceivedBlock};
 pub use sender::BlockSender;
 
+use std::cmp::Reverse;
+use std::time::Instant;
+
 /// Where a payload is, as the sender says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRange {
@@ -89,6 +92,15 @@ impl BlockRange {
             generation: half(28),
         }
     }
+}
+
+/// Of free blocks (their capacity, since when they are free, their number) the best for so many bytes: not much larger than
+/// needed, and of equals the one that was used last.
+fn best_fit(bytes: usize, free: impl Iterator<Item = (usize, Instant, usize)>) -> Option<usize> {
+    let fits = bytes..=bytes.saturating_mul(2);
+    free.filter(|(capacity, ..)| fits.contains(capacity))
+        .min_by_key(|(capacity, since, at)| (*capacity, Reverse(*since), *at))
+        .map(|(_, _, at)| at)
 }
 
 /// Both directions of a link's blocks, as one of its sides has them.

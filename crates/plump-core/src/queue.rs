@@ -15,7 +15,7 @@
 //! starves, and the order of two calls never changes while they wait.
 
 use crate::placing::place_of;
-use crate::router::CallId;
+use crate::router::{Call, CallId};
 use rustc_hash::FxHashMap;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -35,6 +35,21 @@ pub struct Ticket {
     pub command: u32,
     /// When it was made, nanoseconds of the monotonic clock.
     pub made_at: u64,
+}
+
+impl Ticket {
+    /// That of a call, whose payload has so many bytes.
+    #[must_use]
+    pub fn of(id: CallId, call: &Call, bytes: usize) -> Self {
+        Self {
+            id,
+            bytes,
+            priority: call.priority,
+            key: call.key,
+            command: call.command,
+            made_at: call.made_at,
+        }
+    }
 }
 
 /// Which worker a call is for.

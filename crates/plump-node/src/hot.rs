@@ -4,7 +4,7 @@
 use crate::session::{self, Session};
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
 use napi::{Env, Status, sys};
-use plump_core::block::{Allocated, AllocatedBlock, Refused};
+use plump_core::block::{Allocated, Refused};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
@@ -297,7 +297,7 @@ fn priority_of(record: &[u32]) -> i8 {
 
 fn key_of(record: &[u32]) -> Option<u64> {
     let keyed = record[call::FLAGS] & call_flag::KEYED != 0;
-    keyed.then(|| u64::from(record[call::KEY_HIGH]) << 32 | u64::from(record[call::KEY_LOW]))
+    keyed.then(|| joined(record[call::KEY_LOW], record[call::KEY_HIGH]))
 }
 
 /// Gives up the call whose id the words have; status 0, or `STATUS_AGAIN` when its outcome was decided before.
@@ -314,7 +314,11 @@ fn begin(session: &mut Session) {
 }
 
 fn call_of(session: &Session) -> u64 {
-    u64::from(session.word(word::CALL_HIGH)) << 32 | u64::from(session.word(word::CALL_LOW))
+    joined(session.word(word::CALL_LOW), session.word(word::CALL_HIGH))
+}
+
+fn joined(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
 }
 
 /// How many records JavaScript has written.
@@ -437,7 +441,7 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
                     AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
                 }
             };
-            let call = u64::from(record[answer::HIGH]) << 32 | u64::from(record[answer::LOW]);
+            let call = joined(record[answer::LOW], record[answer::HIGH]);
             let place = record[answer::PLACE];
             let main = piece(outgoing, record[answer::OFFSET], record[answer::LENGTH]);
             if segments.is_empty() {
@@ -477,10 +481,41 @@ fn poll(session: &mut Session) {
     set_wait_outcome(session, outcome);
 }
 
-unsafe extern "C" fn free_block(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // It takes no lock: whoever looks for free blocks sees that this one is gone.
-    // SAFETY: `allocate_block` made the hint from a box of exactly this type, and a finalizer runs once.
-    drop(unsafe { Box::from_raw(hint.cast::<AllocatedBlock>()) });
+/// What owns memory lets go of it. It must take no lock: the garbage collector calls.
+unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
+    // SAFETY: `external` made the hint from a box of exactly this type, and a finalizer runs once.
+    drop(unsafe { Box::from_raw(hint.cast::<T>()) });
+}
+
+/// An `ArrayBuffer` over memory of ours, which `owner` keeps until it is collected; the owner comes back where the runtime
+/// allows none over memory that it did not make.
+///
+/// # Safety
+/// `data` is `length` bytes that live as long as `owner`, and that nobody writes whom JavaScript must not trust.
+unsafe fn external<T>(
+    env: Env,
+    data: *mut u8,
+    length: usize,
+    owner: Box<T>,
+) -> std::result::Result<sys::napi_value, Box<T>> {
+    let hint = Box::into_raw(owner);
+    let mut made = ptr::null_mut();
+    // SAFETY: as the caller says; the finalizer gets the box back.
+    let status = unsafe {
+        sys::napi_create_external_arraybuffer(
+            env.raw(),
+            data.cast::<c_void>(),
+            length,
+            Some(free::<T>),
+            hint.cast::<c_void>(),
+            &raw mut made,
+        )
+    };
+    if status == sys::Status::napi_ok {
+        return Ok(made);
+    }
+    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
+    Err(unsafe { Box::from_raw(hint) })
 }
 
 fn number(env: Env, arguments: &[sys::napi_value], at: usize) -> Result<f64> {
@@ -536,28 +571,14 @@ fn allocate_block(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_v
     };
     let (id, key) = (block.id, block.key);
     let (data, length) = (block.as_ptr(), block.len());
-    let hint = Box::into_raw(Box::new(block));
-    let mut made = ptr::null_mut();
-    // SAFETY: the memory lives until the finalizer lets go of it, whatever becomes of the block meanwhile, and only this
-    // process can write it.
-    let status = unsafe {
-        sys::napi_create_external_arraybuffer(
-            env.raw(),
-            data.cast::<c_void>(),
-            length,
-            Some(free_block),
-            hint.cast::<c_void>(),
-            &raw mut made,
-        )
+    // SAFETY: the block keeps its memory, whatever becomes of it meanwhile, and only this process can write it. Dropping it
+    // takes no lock: whoever looks for free blocks sees that this one is gone.
+    let Ok(made) = (unsafe { external(env, data, length, Box::new(block)) }) else {
+        say(0, 0)?;
+        return Ok(ptr::null_mut());
     };
-    if status == sys::Status::napi_ok {
-        say(id, key)?;
-        return Ok(made);
-    }
-    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
-    drop(unsafe { Box::from_raw(hint) });
-    say(0, 0)?;
-    Ok(ptr::null_mut())
+    say(id, key)?;
+    Ok(made)
 }
 
 /// Takes a block back that is not sent.
@@ -584,11 +605,6 @@ fn detach(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
     // SAFETY: a value of this call; what is no ArrayBuffer, or can't be detached, is refused by the status.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer) };
     Ok(ptr::null_mut())
-}
-
-unsafe extern "C" fn free_large(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: `show` made the hint from a box of exactly this type, and a finalizer runs once.
-    drop(unsafe { Box::from_raw(hint.cast::<LargeBody>()) });
 }
 
 fn token_of(env: Env, arguments: &[sys::napi_value]) -> Result<u32> {
@@ -625,26 +641,13 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
         LargeBody::Bytes(bytes) => bytes.as_mut_ptr(),
         LargeBody::Block(block) => block.as_ptr(),
     };
-    let hint = Box::into_raw(body);
-    let mut made = ptr::null_mut();
-    // SAFETY: the memory lives until the finalizer gives it back. Nobody else in this process knows it; who can write to
-    // it from another process is trusted, or `take_large` would not have given it.
-    let status = unsafe {
-        sys::napi_create_external_arraybuffer(
-            env.raw(),
-            data.cast::<c_void>(),
-            length,
-            Some(free_large),
-            hint.cast::<c_void>(),
-            &raw mut made,
-        )
+    // SAFETY: the body keeps its memory. Nobody else in this process knows it; who can write to it from another process is
+    // trusted, or `take_large` would not have given it.
+    let body = match unsafe { external(env, data, length, body) } {
+        Ok(made) => return Ok(made),
+        Err(body) => body,
     };
-    if status == sys::Status::napi_ok {
-        return Ok(made);
-    }
-    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
-    let body = unsafe { Box::from_raw(hint) };
-    let mut copy = ptr::null_mut();
+    let (mut copy, mut made) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
     let status =
         unsafe { sys::napi_create_arraybuffer(env.raw(), length, &raw mut copy, &raw mut made) };

@@ -12,6 +12,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::arena::PAGE;
+use super::best_fit;
 use super::sender::{RAREST_LOOK, rounded};
 use crate::limits::MAX_BLOCKS;
 use crate::memory::{OwnMapping, OwnMemory};
@@ -362,20 +363,16 @@ impl Lender {
             .sum()
     }
 
-    /// The best free block: not much larger than needed, and of equals the one that was used last.
+    /// The best free block.
     fn warm(&self, bytes: usize) -> Option<usize> {
-        let fits = bytes..=bytes.saturating_mul(2);
-        self.blocks
-            .iter()
-            .enumerate()
-            .filter_map(|(at, block)| match block.standing {
-                Standing::Free(since) if fits.contains(&block.capacity) => {
-                    Some((block.capacity, std::cmp::Reverse(since), at))
-                }
+        let free = self.blocks.iter().enumerate();
+        best_fit(
+            bytes,
+            free.filter_map(|(at, block)| match block.standing {
+                Standing::Free(since) => Some((block.capacity, since, at)),
                 _ => None,
-            })
-            .min()
-            .map(|(_, _, at)| at)
+            }),
+        )
     }
 
     /// Makes a block, for which free ones of other sizes may have to go.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START, PAGE};
 use super::lender::Lease;
+use super::{BlockRange, best_fit};
 use crate::limits::MAX_BLOCKS;
 use crate::memory::MemoryGiver;
 
@@ -198,20 +198,16 @@ impl BlockSender {
         self.make(rounded(bytes).min(self.limit))
     }
 
-    /// The best free block: not much larger than needed, and of equals the one that was used last.
+    /// The best free block.
     fn warm(&self, bytes: usize) -> Option<usize> {
-        let fits = bytes..=bytes.saturating_mul(2);
-        self.blocks
-            .iter()
-            .enumerate()
-            .filter_map(|(slot, block)| match block.standing {
-                Standing::Free(since) if fits.contains(&block.capacity) => {
-                    Some((block.capacity, std::cmp::Reverse(since), slot))
-                }
+        let free = self.blocks.iter().enumerate();
+        best_fit(
+            bytes,
+            free.filter_map(|(slot, block)| match block.standing {
+                Standing::Free(since) => Some((block.capacity, since, slot)),
                 _ => None,
-            })
-            .min()
-            .map(|(_, _, slot)| slot)
+            }),
+        )
     }
 
     /// Looks which blocks came back.

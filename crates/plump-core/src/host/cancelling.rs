@@ -227,15 +227,8 @@ impl State {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        let ticket = Ticket {
-            id,
-            bytes: payload.len(),
-            priority: call.priority,
-            key: call.key,
-            command: call.command,
-            // One that has never waited was made before all that wait.
-            made_at: call.made_at,
-        };
+        // One that has never waited was made before all that wait: its time is 0.
+        let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.shown) = (payload, 0);
         if let Some(pool) = self.pools.get_mut(&call.pool) {
             pool.queue.push_again(ticket, false, &pool.places);

@@ -8,7 +8,6 @@ use crate::debug;
 use crate::environment::{Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::inbox::EntryKind;
 use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
 use crate::timers::Timer;
@@ -172,8 +171,7 @@ impl State {
             "signal": failure.signal,
             "expected": worker.goodbye || closing,
         });
-        self.inbox
-            .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+        self.tell(pool, &event);
         let was_ready = worker.was_ready;
         // Who was asked to end, or did not stop a call, says nothing about the next one.
         let expected = closing || (was_ready && (worker.goodbye || worker.condemned));
@@ -324,9 +322,7 @@ impl State {
         };
         if pool.state != PoolState::Open {
             self.pools.remove(&id);
-            let event = json!({ "event": "closed" });
-            self.inbox
-                .push(EntryKind::Pool, id, [0; 3], event.to_string().as_bytes());
+            self.tell(id, &json!({ "event": "closed" }));
         }
     }
 

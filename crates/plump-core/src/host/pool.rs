@@ -382,14 +382,10 @@ impl State {
             .get(id)
             .and_then(|call| Some((call.pool, call.key?)));
         self.calls.leave_worker(id);
-        if let Some((pool, key)) = key {
-            self.release_key(pool, key, id);
-        }
-    }
-
-    pub(super) fn release_key(&mut self, pool: u32, key: u64, id: CallId) {
         let calls = &self.calls;
-        if let Some(pool) = self.pools.get_mut(&pool) {
+        if let Some((pool, key)) = key
+            && let Some(pool) = self.pools.get_mut(&pool)
+        {
             let waits = |other: CallId| calls.is_undecided(other);
             pool.queue.release(key, id, &pool.places, waits);
         }

@@ -5,7 +5,6 @@ use crate::debug;
 use crate::environment::State;
 use crate::platform;
 use crate::process::Life;
-use crate::router::Call;
 use crate::timers::Timer;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -78,8 +77,10 @@ impl State {
         worker.leaving = true;
         // What is too large to be kept here stays, and then everything does: it was sent to be begun at once.
         let number = u32::try_from(slot).ok();
-        let kept = |call: &Call| call.worker != number || call.kept.is_some();
-        if self.calls.ids_where(|call| !kept(call)).is_empty()
+        let large = self
+            .calls
+            .ids_where(|call| call.worker == number && call.kept.is_none());
+        if large.is_empty()
             && let Some(worker) = self.worker_mut(slot)
             && worker.window.in_flight() > 0
         {

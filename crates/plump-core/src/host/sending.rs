@@ -9,8 +9,7 @@ use crate::debug;
 use crate::environment::{SourceKind, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::frame::TELLS;
-use crate::frame::{FrameKind, Header};
+use crate::frame::{FrameKind, Header, TELLS};
 use crate::placing::place_of;
 use crate::platform;
 use crate::port::PortError;
@@ -156,15 +155,8 @@ impl State {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        let ticket = Ticket {
-            id,
-            bytes: payload.len(),
-            priority: call.priority,
-            key: call.key,
-            command: call.command,
-            made_at: platform::monotonic_ns(),
-        };
-        call.made_at = ticket.made_at;
+        call.made_at = platform::monotonic_ns();
+        let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.lease, call.shown) = (payload, lease, shown);
         if let Some(pool) = self.pools.get_mut(&call.pool) {
             pool.queue.push(ticket, false, &pool.places);
@@ -262,14 +254,8 @@ impl State {
                 format!("The worker has no command '{name}'."),
             );
             // The next one of its key may go.
-            let key = self
-                .calls
-                .get(id)
-                .and_then(|call| Some((call.pool, call.key?)));
+            self.leave_worker(id);
             self.fail(id, &failure.of_command(&name));
-            if let Some((pool, key)) = key {
-                self.release_key(pool, key, id);
-            }
             return;
         };
         let left_ms = deadline.map_or(0, |deadline| {

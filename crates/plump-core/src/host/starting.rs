@@ -11,7 +11,6 @@ use crate::environment::{Owner, SourceKind, State, key_of};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
-use crate::inbox::EntryKind;
 use crate::limits::{MAILBOX_EVENTS, MAX_WORKERS};
 use crate::link::{self, LinkEnds, LinkOptions, MadeLink};
 use crate::platform::{self, Child, InheritedEnd, Reactor, SpawnRequest};
@@ -295,10 +294,8 @@ impl State {
             worker.announced += 1;
         }
         if worker.life == Life::Ready {
-            let event = json!({ "event": "commands", "commands": names });
             let pool = worker.pool;
-            self.inbox
-                .push(EntryKind::Pool, pool, [0; 3], event.to_string().as_bytes());
+            self.tell(pool, &json!({ "event": "commands", "commands": names }));
         }
     }
 
@@ -326,12 +323,7 @@ impl State {
             .map(|number| pool.names.name(u32::try_from(number).unwrap_or(u32::MAX)))
             .collect();
         let event = json!({ "event": "ready", "pid": pid, "commands": commands });
-        self.inbox.push(
-            EntryKind::Pool,
-            pool_id,
-            [0; 3],
-            event.to_string().as_bytes(),
-        );
+        self.tell(pool_id, &event);
         debug!("worker {pid:?} is ready");
         if max_age_ms > 0 {
             self.watch_age(slot, max_age_ms);
