@@ -378,6 +378,7 @@ export class Exchange {
     place: number,
     kind: number,
     runUs: number,
+    beganUs: number,
     out: Outgoing,
     hold: boolean,
   ): void {
@@ -393,6 +394,7 @@ export class Exchange {
     words[at + ANSWER.place] = place
     words[at + ANSWER.kind] = kind
     words[at + ANSWER.runUs] = runUs
+    words[at + ANSWER.beganUs] = beganUs
     words[at + ANSWER.offset] = out.start
     words[at + ANSWER.length] = out.position - out.start
     if (!hold || !small || this.#answers === ANSWERS_AT_ONCE) this.flushAnswers(out)

@@ -123,6 +123,8 @@ export const ANSWER = {
   length: 5,
   /** The call's place. */
   place: 6,
+  /** When the handler was called, as WORD.nowUs has it; 0 where nobody looked. */
+  beganUs: 7,
 } as const
 
 /** Layout of one entry of the table. */

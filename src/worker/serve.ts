@@ -109,14 +109,14 @@ export class Server implements CallTaker {
       if (this.#mayBegin(place))
         this.#refuse(low, high, place, 'ERR_PLUMP_CLOSED', 'The worker was asked to end.')
     } else if (failed) {
-      if (this.#mayBegin(place)) this.#thrown(low, high, place, args, 0, false)
+      if (this.#mayBegin(place)) this.#thrown(low, high, place, args, 0, UNTIMED, false)
     } else if (!Array.isArray(args)) {
       // Only a codec of the user's own can decode a list of arguments to something else.
       const error = new PlumpSerializationError(
         'ERR_PLUMP_CODEC',
         `The codec '${this.codec.name}' decoded a list of arguments to something that is no array.`,
       )
-      if (this.#mayBegin(place)) this.#thrown(low, high, place, error, 0, false)
+      if (this.#mayBegin(place)) this.#thrown(low, high, place, error, 0, UNTIMED, false)
     } else if (this.#running >= this.#concurrency || this.#waiting.length > 0) {
       this.#waiting.push({ low, high, place, number, leftMs, args })
     } else {
@@ -164,7 +164,7 @@ export class Server implements CallTaker {
     }
     // Nothing that is answered may wait while something long runs.
     if (numbered.averageUs >= SHORT_US) this.#exchange.flushAnswers()
-    const began = isTimed(numbered) ? this.#exchange.nowUs() : UNTIMED
+    const began = isTimed(numbered) ? this.#exchange.nowUs() || 1 : UNTIMED
     let result: unknown
     this.#running++
     const { command } = numbered
@@ -181,12 +181,12 @@ export class Server implements CallTaker {
     } catch (error) {
       this.#running--
       this.#contexts.leave()
-      this.#thrown(low, high, place, error, this.#ran(numbered, began), this.#isShort(next))
+      this.#thrown(low, high, place, error, this.#ran(numbered, began), began, this.#isShort(next))
       return
     }
     this.#running--
     this.#contexts.leave()
-    this.#result(low, high, place, result, this.#ran(numbered, began), this.#isShort(next))
+    this.#result(low, high, place, result, this.#ran(numbered, began), began, this.#isShort(next))
   }
 
   #await(
@@ -199,12 +199,12 @@ export class Server implements CallTaker {
   ): void {
     const fulfilled = (value: unknown): void => {
       this.#running--
-      this.#result(low, high, place, value, this.#ran(numbered, began), this.#exchange.looksSoon)
+      this.#result(low, high, place, value, this.#ran(numbered, began), began, this.#exchange.looksSoon)
       this.#goOn()
     }
     const rejected = (error: unknown): void => {
       this.#running--
-      this.#thrown(low, high, place, error, this.#ran(numbered, began), this.#exchange.looksSoon)
+      this.#thrown(low, high, place, error, this.#ran(numbered, began), began, this.#exchange.looksSoon)
       this.#goOn()
     }
     // Not `result.then(...)`: a thenable of the user's may call back twice.
@@ -241,6 +241,7 @@ export class Server implements CallTaker {
     place: number,
     value: unknown,
     runUs: number,
+    beganUs: number,
     hold: boolean,
   ): void {
     const exchange = this.#exchange
@@ -254,10 +255,10 @@ export class Server implements CallTaker {
         )
       out = exchange.encode(this.codec, value, 'result')
     } catch (error) {
-      this.#thrown(low, high, place, error, runUs, hold)
+      this.#thrown(low, high, place, error, runUs, beganUs, hold)
       return
     }
-    exchange.answer(low, high, place, ANSWERED.result, runUs, out, hold)
+    exchange.answer(low, high, place, ANSWERED.result, runUs, beganUs, out, hold)
   }
 
   #thrown(
@@ -266,6 +267,7 @@ export class Server implements CallTaker {
     place: number,
     error: unknown,
     runUs: number,
+    beganUs: number,
     hold: boolean,
   ): void {
     const exchange = this.#exchange
@@ -277,14 +279,15 @@ export class Server implements CallTaker {
       out.position = out.start
       encodeThrown(why, out, this.codec, this.#limits)
     }
-    exchange.answer(low, high, place, ANSWERED.thrown, runUs, out, hold)
+    exchange.answer(low, high, place, ANSWERED.thrown, runUs, beganUs, out, hold)
   }
 
   #refuse(low: number, high: number, place: number, code: PlumpErrorCode, detail: string): void {
     const out = this.#exchange.outgoing()
     out.reserve(detail.length)
     out.position += out.bytes.write(detail, out.position, 'latin1')
-    this.#exchange.answer(low, high, place, ANSWERED.refused, codes[code].number, out, false)
+    const { number } = codes[code]
+    this.#exchange.answer(low, high, place, ANSWERED.refused, number, UNTIMED, out, false)
   }
 
   #finishIfDone(): void {
@@ -295,8 +298,8 @@ export class Server implements CallTaker {
   }
 }
 
-/** The beginning of a call that is not timed. */
-const UNTIMED = -1
+/** When a call began that is not timed; none that is begins then. */
+const UNTIMED = 0
 
 function isTimed(numbered: Numbered): boolean {
   return numbered.begun++ % TIMED_ONE_IN === 0 || numbered.averageUs >= SHORT_US

@@ -161,11 +161,11 @@ fn window(criterion: &mut Criterion) {
     for run_us in [2, 5000] {
         group.bench_function(BenchmarkId::new("a call of µs", run_us), |bencher| {
             let mut window = Window::default();
-            window.send();
+            window.send(false, 0);
             window.answer(run_us);
             bencher.iter(|| {
                 let may = window.may_send(black_box(CONCURRENCY));
-                window.send();
+                window.send(false, 0);
                 window.start(window.sent_total());
                 window.answer(black_box(run_us));
                 may

@@ -13,6 +13,7 @@
 //! The words are memory of this process that JavaScript made: beginning a call is one atomic operation there and no native
 //! call. A place is used again only when JavaScript has let go of it, so nobody takes one call for the next.
 
+use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -189,13 +190,27 @@ impl CallTable {
         }
     }
 
-    /// Keeps every call that has not begun from beginning; which those are, in the order in which they came.
+    /// Keeps every call that has not begun from beginning, also those that are still to come; which those are that are here,
+    /// in the order in which they came.
     pub fn recall(&mut self) -> Vec<u64> {
         self.closed = true;
+        self.forbid_where(|_| true)
+    }
+
+    /// Keeps those of these calls that have come and not begun from beginning; which those are, in the order in which they
+    /// came.
+    pub fn give_back(&mut self, wanted: &[u64]) -> Vec<u64> {
+        let wanted: FxHashSet<u64> = wanted.iter().copied().collect();
+        self.forbid_where(|call| wanted.contains(&call))
+    }
+
+    fn forbid_where(&self, wanted: impl Fn(u64) -> bool) -> Vec<u64> {
+        let call_of = |place: u32| self.calls[place as usize];
         self.places
             .in_order()
+            .filter(|place| wanted(call_of(*place)))
             .filter(|place| self.words.get(*place).is_some_and(forbid))
-            .map(|place| self.calls[place as usize])
+            .map(call_of)
             .collect()
     }
 }
@@ -346,6 +361,20 @@ mod tests {
         assert_eq!(table.receive(15, false), NO_PLACE, "full");
         assert!(begin(&words, places[0]));
         assert_eq!(table.recall(), [12, 13, 14]);
+    }
+
+    #[test]
+    fn of_the_calls_that_are_asked_for_those_come_back_that_are_here_and_have_not_begun() {
+        let (words, start) = words(4);
+        // SAFETY: `words` outlives the table.
+        let mut table = unsafe { CallTable::new(start, 4) };
+        let places: Vec<u32> = (11..=13).map(|call| table.receive(call, false)).collect();
+        assert!(begin(&words, places[0]));
+        assert_eq!(table.give_back(&[13, 12, 11, 99]), [12, 13]);
+        assert!(!begin(&words, places[1]));
+        table.let_go(places[1]);
+        let place = table.receive(99, false);
+        assert!(!table.is_unwanted(99) && begin(&words, place), "it came later");
     }
 
     #[test]

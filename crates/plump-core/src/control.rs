@@ -63,6 +63,8 @@ pub enum Control {
     Recall,
     /// Worker to host: these calls had not begun and never will, in the order in which they came.
     Recalled(Vec<u64>),
+    /// Host to worker: those of these calls that have not begun must not; answer with `Recalled`. Others may.
+    GiveBack(Vec<u64>),
 }
 
 impl Control {

@@ -104,6 +104,9 @@ pub(crate) struct State {
     queues: HashMap<u32, Queue>,
     next_queue: u32,
     pub timers: Timers,
+    /// When calls were last made or answers taken in, nanoseconds of the monotonic clock: close enough to now where both
+    /// happen all the time.
+    pub now_ns: u64,
     /// JavaScript has said that it sleeps; it must be woken.
     asleep: bool,
     /// JavaScript has said that it watches the channels; bells are silent.
@@ -220,6 +223,7 @@ impl Environment {
                 queues: HashMap::new(),
                 next_queue: 1,
                 timers: Timers::default(),
+                now_ns: crate::platform::monotonic_ns(),
                 asleep: true,
                 watching: false,
                 last_look: 0,

@@ -73,15 +73,16 @@ pub struct Snapshot {
 }
 
 impl Histogram {
-    /// Adds a time, in microseconds.
-    pub fn record(&mut self, us: u64) {
+    /// Adds a time, in microseconds, as often as `calls` says.
+    pub fn record(&mut self, us: u64, calls: u32) {
         let us = us.clamp(1, LONGEST_US);
         let recorded = self
             .recorded
             .get_or_insert_with(|| Box::new(Recorded::new()));
         // Within the bounds it can only fail where an address has fewer bits than the length of the largest histogram.
-        if recorded.buckets.record(us).is_ok() {
-            recorded.total_us = recorded.total_us.saturating_add(us);
+        let calls = u64::from(calls);
+        if recorded.buckets.record_n(us, calls).is_ok() {
+            recorded.total_us = recorded.total_us.saturating_add(us.saturating_mul(calls));
             recorded.longest_us = recorded.longest_us.max(us);
         }
     }
@@ -170,14 +171,11 @@ pub struct CommandTimes {
 }
 
 impl CommandTimes {
-    /// A call of that command has waited so long, microseconds.
-    pub fn record_wait(&mut self, command: u32, us: u64) {
-        self.of(command).wait.record(us);
-    }
-
-    /// A call of that command has run so long, microseconds.
-    pub fn record_run(&mut self, command: u32, us: u64) {
-        self.of(command).run.record(us);
+    /// So many calls of that command have waited and run so long, microseconds.
+    pub fn record(&mut self, command: u32, wait_us: u64, run_us: u64, calls: u32) {
+        let times = self.of(command);
+        times.wait.record(wait_us, calls);
+        times.run.record(run_us, calls);
     }
 
     fn of(&mut self, command: u32) -> &mut Times {
@@ -234,7 +232,7 @@ mod tests {
     fn times_are_told_apart_to_a_hundredth() {
         let mut histogram = Histogram::default();
         for us in 1..=1000 {
-            histogram.record(us);
+            histogram.record(us, 1);
         }
         let snapshot = histogram.snapshot();
         let close = |got: u64, exact: u64| got >= exact && (got - exact) * 100 <= exact;
@@ -251,7 +249,7 @@ mod tests {
     fn a_few_slow_ones_are_seen_at_the_end_alone() {
         let mut histogram = Histogram::default();
         for call in 0..10_000 {
-            histogram.record(if call % 500 == 0 { 100_000 } else { 10 });
+            histogram.record(if call % 500 == 0 { 100_000 } else { 10 }, 1);
         }
         let snapshot = histogram.snapshot();
         assert_eq!(
@@ -262,11 +260,21 @@ mod tests {
     }
 
     #[test]
+    fn one_time_can_stand_for_several_calls() {
+        let mut histogram = Histogram::default();
+        histogram.record(10, 99);
+        histogram.record(1000, 1);
+        let snapshot = histogram.snapshot();
+        assert_eq!((snapshot.count, snapshot.p99_us), (100, 10));
+        assert!((snapshot.mean_us - 19.9).abs() < 1e-9);
+    }
+
+    #[test]
     fn what_is_too_short_or_too_long_counts_as_the_bound() {
         let mut histogram = Histogram::default();
-        histogram.record(0);
+        histogram.record(0, 1);
         assert_eq!(histogram.snapshot().max_us, 1);
-        histogram.record(u64::MAX);
+        histogram.record(u64::MAX, 1);
         let snapshot = histogram.snapshot();
         assert_eq!((snapshot.count, snapshot.max_us), (2, LONGEST_US));
         assert_eq!(snapshot.p50_us, 1);
@@ -283,7 +291,7 @@ mod tests {
     fn memory_is_as_documented() {
         let kib = |us| {
             let mut histogram = Histogram::default();
-            histogram.record(us);
+            histogram.record(us, 1);
             (histogram.heap_bytes() - size_of::<Recorded>()).div_ceil(1024)
         };
         assert_eq!(
@@ -296,8 +304,7 @@ mod tests {
     fn more_commands_than_may_be_timed_share_one_pair() {
         let mut times = CommandTimes::default();
         for command in 0..65_536 {
-            times.record_run(command, LONGEST_US);
-            times.record_wait(command, LONGEST_US);
+            times.record(command, LONGEST_US, LONGEST_US, 1);
         }
         assert_eq!(times.snapshots().count(), MAX_TIMED);
         let others = times.others().expect("they were called");
@@ -308,12 +315,12 @@ mod tests {
     #[test]
     fn commands_that_were_not_called_are_not_told_of() {
         let mut times = CommandTimes::default();
-        times.record_wait(7, 3);
+        times.record(7, 3, 5, 1);
         let told: Vec<_> = times.snapshots().collect();
         assert_eq!(told.len(), 1);
         assert_eq!(
             (told[0].0, told[0].1.wait.count, told[0].1.run.count),
-            (7, 1, 0)
+            (7, 1, 1)
         );
         assert_eq!(times.others(), None);
     }
@@ -321,7 +328,7 @@ mod tests {
     #[test]
     fn a_snapshot_is_json_in_camel_case() {
         let mut times = CommandTimes::default();
-        times.record_run(0, 42);
+        times.record(0, 7, 42, 1);
         let (_, snapshot) = times.snapshots().next().expect("one was called");
         let json = serde_json::to_value(snapshot).expect("it has only numbers");
         assert_eq!(
@@ -341,7 +348,7 @@ mod tests {
         ) {
             let mut histogram = Histogram::default();
             for us in &times {
-                histogram.record(*us);
+                histogram.record(*us, 1);
             }
             let mut sorted: Vec<_> = times.iter().map(|us| (*us).clamp(1, LONGEST_US)).collect();
             sorted.sort_unstable();

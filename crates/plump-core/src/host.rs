@@ -1,6 +1,7 @@
 //! The host's side: pools, their workers, and the calls on their way there and back.
 
 mod answering;
+mod balancing;
 mod cancelling;
 mod control;
 mod ending;
@@ -23,6 +24,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::inbox::EntryKind;
 use crate::limits::MAX_COMMANDS;
+use crate::platform;
 use crate::router::{CallId, CallLimits};
 
 /// Bytes read from one worker before the next gets its turn.
@@ -118,6 +120,7 @@ impl Environment {
     /// answers, it sleeps and will be woken.
     pub fn submit_all(&self, make: impl FnOnce(&mut Submitting<'_>)) -> bool {
         self.shared().with(|state| {
+            state.now_ns = platform::monotonic_ns();
             make(&mut Submitting(state));
             state.flush_sent();
             state.wakes_for_answer()

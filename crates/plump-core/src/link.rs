@@ -237,35 +237,41 @@ pub struct Answering<'a> {
 }
 
 impl Answering<'_> {
-    /// Answers a call, whose handler ran for `run_us` microseconds; `place` is the one that it came with.
-    pub fn answer(
-        &mut self,
-        call: u64,
-        place: u32,
-        kind: AnswerKind,
-        run_us: u32,
-        parts: &[&[u8]],
-    ) {
+    /// Answers a call; `place` is the one that it came with.
+    pub fn answer(&mut self, call: u64, place: u32, kind: AnswerKind, parts: &[&[u8]]) {
         if let Some(table) = &mut self.table {
             table.let_go(place);
         }
         *self.answered += 1;
         let header = match kind {
-            AnswerKind::Result => Header::new(FrameKind::Result, call, run_us, 0),
-            AnswerKind::Thrown => Header::new(FrameKind::Thrown, call, run_us, 0),
+            AnswerKind::Result(ran) => {
+                Header::new(FrameKind::Result, call, ran.us, ran.began_us)
+            }
+            AnswerKind::Thrown(ran) => {
+                Header::new(FrameKind::Thrown, call, ran.us, ran.began_us)
+            }
             AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
         };
         self.port.send(header, parts);
     }
 }
 
-/// How an answer ended.
+/// When a handler ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// For how many microseconds.
+    pub us: u32,
+    /// When it began, microseconds of the monotonic clock modulo 2^32; 0 where that was not looked at.
+    pub began_us: u32,
+}
+
+/// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerKind {
     /// With a result.
-    Result,
+    Result(Ran),
     /// With something thrown.
-    Thrown,
+    Thrown(Ran),
     /// The call could not be run or its result not be sent; for the reason of that kind.
     Refused(ErrorKind),
 }
@@ -418,8 +424,8 @@ impl Environment {
     }
 
     /// Answers a call that came without a place.
-    pub fn answer(&self, call: u64, kind: AnswerKind, run_us: u32, parts: &[&[u8]]) {
-        self.answer_all(|answers| answers.answer(call, NO_PLACE, kind, run_us, parts));
+    pub fn answer(&self, call: u64, kind: AnswerKind, parts: &[&[u8]]) {
+        self.answer_all(|answers| answers.answer(call, NO_PLACE, kind, parts));
     }
 
     /// Where the states of calls are from now on, before the first call has come.
@@ -696,6 +702,17 @@ impl State {
             Control::Recall => {
                 self.pump_uplink_data();
                 let calls = self.call_table().map(CallTable::recall).unwrap_or_default();
+                self.said_later.push(Control::Recalled(calls));
+            }
+            Control::GiveBack(wanted) => {
+                self.pump_uplink_data();
+                let calls = self
+                    .call_table()
+                    .map(|table| table.give_back(&wanted))
+                    .unwrap_or_default();
+                if let Some(uplink) = &mut self.uplink {
+                    uplink.answered += calls.len() as u64;
+                }
                 self.said_later.push(Control::Recalled(calls));
             }
             Control::Shutdown => self.inbox.push(EntryKind::Shutdown, 0, [0; 3], &[]),

@@ -201,6 +201,13 @@ impl Calls {
     }
 }
 
+/// A worker that has not answered for so long while calls lie in it behind the one that runs is held up.
+const HELD_UP_NS: u64 = 500_000;
+
+/// A longer run counts as one of so many microseconds in the average, so that one long call among short ones does not hide
+/// what the others take.
+const LONGEST_AVERAGED_US: f32 = 8.0 * PREFETCH_US as f32;
+
 /// How many calls a worker is given ahead: about a millisecond of work beyond what it runs, so that small calls travel
 /// in batches and long ones stay where a free worker can get them.
 #[derive(Debug, Default)]
@@ -210,6 +217,10 @@ pub struct Window {
     answered: u64,
     /// Moving average of the time a call runs, microseconds; `None` before the first answer.
     run_us: Option<f32>,
+    /// How many had been sent when the last long one was sent, that included.
+    long_at: u64,
+    /// When it last answered, or was sent a call while it had nothing to do; nanoseconds of the monotonic clock.
+    moved_at: u64,
 }
 
 impl Window {
@@ -228,7 +239,39 @@ impl Window {
     /// Whether the worker has no call but those that it has reported as begun.
     #[must_use]
     pub fn has_nothing_ahead(&self) -> bool {
-        self.sent == self.started.max(self.answered)
+        self.ahead() == 0
+    }
+
+    /// Calls that it has not reported as begun. One of them is the one that runs now.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.sent - self.started.max(self.answered)
+    }
+
+    /// Whether a call lies in it that others could run meanwhile.
+    #[must_use]
+    pub fn holds_waiting(&self) -> bool {
+        self.in_flight() > 1 && self.ahead() > 0
+    }
+
+    /// Whether what is sent to it now will not begin soon: it runs a call that is known to be long, or has run one for a
+    /// while. Handlers that wait for something and let others begin do not count.
+    #[must_use]
+    pub fn is_held_up(&self, now_ns: u64) -> bool {
+        self.ahead() > 0
+            && (self.long_at > self.started.max(self.answered)
+                || self.quiet_ns(now_ns) > HELD_UP_NS)
+    }
+
+    /// For how long it has not answered.
+    #[must_use]
+    pub fn quiet_ns(&self, now_ns: u64) -> u64 {
+        now_ns.saturating_sub(self.moved_at)
+    }
+
+    /// It has answered.
+    pub fn moved(&mut self, now_ns: u64) {
+        self.moved_at = now_ns;
     }
 
     /// A call was refused or came back without having run.
@@ -263,16 +306,20 @@ impl Window {
     /// and not answered) take a place of `concurrency`; the others are work ahead.
     #[must_use]
     pub fn may_send(&self, concurrency: u32) -> bool {
-        let begun = self.started.max(self.answered);
-        let ahead = self.sent - begun;
         let prefetch = u64::from(self.prefetch());
         // One of those not reported as begun is the one that runs now.
-        ahead < prefetch + 1 && self.in_flight() < u64::from(concurrency) + prefetch
+        self.ahead() < prefetch + 1 && self.in_flight() < u64::from(concurrency) + prefetch
     }
 
-    /// A call was sent.
-    pub fn send(&mut self) {
+    /// A call was sent, of a command that is known to be long or not.
+    pub fn send(&mut self, long: bool, now_ns: u64) {
+        if self.has_nothing_ahead() {
+            self.moved_at = now_ns;
+        }
         self.sent += 1;
+        if long {
+            self.long_at = self.sent;
+        }
     }
 
     /// The worker says how many calls have begun since the link was made; `false` when that can't be.
@@ -285,14 +332,9 @@ impl Window {
     }
 
     /// A call was answered after running for that long.
-    #[expect(clippy::cast_precision_loss, reason = "an average")]
     pub fn answer(&mut self, run_us: u32) {
         self.answered += 1;
-        let run_us = run_us as f32;
-        self.run_us = Some(
-            self.run_us
-                .map_or(run_us, |average| average + (run_us - average) / 8.0),
-        );
+        self.run_us = Some(averaged(self.run_us, run_us));
     }
 
     /// Moving average of the time a call runs, microseconds.
@@ -300,6 +342,41 @@ impl Window {
     pub fn run_us(&self) -> Option<f32> {
         self.run_us
     }
+}
+
+/// What a worker is known to take for the calls of one command.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    run_us: Option<f32>,
+    /// Calls that were answered without having been timed, since the last that was.
+    untimed: u32,
+}
+
+impl Pace {
+    /// A call was answered that was not timed.
+    pub fn untimed(&mut self) {
+        self.untimed = self.untimed.saturating_add(1);
+    }
+
+    /// A call was answered that ran so long; for how many, with those before it that were not timed, it stands.
+    pub fn timed(&mut self, run_us: u32) -> u32 {
+        self.run_us = Some(averaged(self.run_us, run_us));
+        std::mem::take(&mut self.untimed).saturating_add(1)
+    }
+
+    /// Whether one call takes as long as others may wait in a worker.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a constant of four digits")]
+    pub fn is_long(&self) -> bool {
+        self.run_us.is_some_and(|us| us > PREFETCH_US as f32)
+    }
+}
+
+/// A moving average, with one more.
+#[expect(clippy::cast_precision_loss, reason = "an average")]
+fn averaged(average: Option<f32>, run_us: u32) -> f32 {
+    let run_us = (run_us as f32).min(LONGEST_AVERAGED_US);
+    average.map_or(run_us, |average| average + (run_us - average) / 8.0)
 }
 
 /// The names of a pool's commands and their numbers.
@@ -378,7 +455,7 @@ mod tests {
         let fill = |window: &mut Window| {
             let before = window.in_flight();
             while window.may_send(16) {
-                window.send();
+                window.send(false, 0);
             }
             window.in_flight() - before
         };
@@ -408,7 +485,7 @@ mod tests {
         let mut sent = 0;
         for _ in 0..100 {
             while window.may_send(16) {
-                window.send();
+                window.send(false, 0);
                 sent += 1;
             }
             assert!(window.start(sent.min(16)));
@@ -416,5 +493,56 @@ mod tests {
         assert_eq!(sent, 17, "sixteen that wait and one ahead");
         assert!(!window.start(18), "more than was sent");
         assert!(!window.start(3), "less than before");
+    }
+
+    #[test]
+    fn a_worker_is_held_up_by_a_call_that_is_known_to_be_long_and_by_one_that_turns_out_so() {
+        let mut window = Window::default();
+        assert!(!window.is_held_up(u64::MAX), "it has nothing to do");
+        window.send(false, 1_000);
+        assert!(!window.is_held_up(1_000 + HELD_UP_NS));
+        assert!(window.is_held_up(1_001 + HELD_UP_NS));
+        assert!(!window.holds_waiting());
+        window.send(true, 1_001 + HELD_UP_NS);
+        assert!(window.holds_waiting());
+        window.answer(2);
+        window.moved(2_000_000);
+        assert!(window.is_held_up(2_000_000), "the long one is next");
+        assert!(window.start(2));
+        assert!(
+            !window.is_held_up(u64::MAX),
+            "it has begun, and waits for something"
+        );
+        window.answer(100_000);
+        assert!(!window.is_held_up(u64::MAX));
+    }
+
+    #[test]
+    fn one_long_call_among_short_ones_is_soon_forgotten() {
+        let (mut window, mut pace) = (Window::default(), Pace::default());
+        for run_us in [10, 10, 100_000] {
+            window.send(false, 0);
+            window.answer(run_us);
+            pace.timed(run_us);
+        }
+        assert!(pace.is_long());
+        for _ in 0..8 {
+            window.send(false, 0);
+            window.answer(10);
+            pace.timed(10);
+        }
+        assert!(!pace.is_long());
+        assert!(window.prefetch() > 1, "{}", window.prefetch());
+    }
+
+    #[test]
+    fn a_call_that_is_timed_stands_for_those_that_were_not() {
+        let mut pace = Pace::default();
+        assert!(!pace.is_long(), "unknown");
+        for _ in 0..7 {
+            pace.untimed();
+        }
+        assert_eq!(pace.timed(2), 8);
+        assert_eq!(pace.timed(2), 1);
     }
 }

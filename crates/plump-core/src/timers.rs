@@ -22,6 +22,8 @@ pub enum Timer {
     Start(u64),
     /// Time to ping a worker that has calls in flight, by its serial number.
     Heartbeat(u64),
+    /// Time to look whether a worker with calls behind the one that runs is held up, by its serial number.
+    Ahead(u64),
     /// Workers may be started again, for a pool.
     Restart(u32),
     /// A worker is old, by its serial number.

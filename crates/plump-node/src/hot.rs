@@ -9,7 +9,7 @@ use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
 use plump_core::inbox::LargeBody;
-use plump_core::link::AnswerKind;
+use plump_core::link::{AnswerKind, Ran};
 use plump_core::platform::monotonic_ns;
 use plump_core::router::CallLimits;
 use std::ffi::{c_char, c_void};
@@ -76,6 +76,7 @@ mod answer {
     pub const OFFSET: usize = 4;
     pub const LENGTH: usize = 5;
     pub const PLACE: usize = 6;
+    pub const BEGAN_US: usize = 7;
 }
 
 /// `CALL_FLAG` in `src/native.ts`.
@@ -432,12 +433,15 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
         .take(records(session));
     session.core.answer_all(|answers| {
         for record in records {
-            let run_us = record[answer::RUN_US];
+            let ran = Ran {
+                us: record[answer::RUN_US],
+                began_us: record[answer::BEGAN_US],
+            };
             let kind = match record[answer::KIND] {
-                2 => AnswerKind::Result,
-                3 => AnswerKind::Thrown,
+                2 => AnswerKind::Result(ran),
+                3 => AnswerKind::Thrown(ran),
                 _ => {
-                    let kind = u16::try_from(run_us).ok().and_then(ErrorKind::from_number);
+                    let kind = u16::try_from(ran.us).ok().and_then(ErrorKind::from_number);
                     AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
                 }
             };
@@ -445,9 +449,9 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
             let place = record[answer::PLACE];
             let main = piece(outgoing, record[answer::OFFSET], record[answer::LENGTH]);
             if segments.is_empty() {
-                answers.answer(call, place, kind, run_us, &[main]);
+                answers.answer(call, place, kind, &[main]);
             } else {
-                answers.answer(call, place, kind, run_us, &with_main(main, segments));
+                answers.answer(call, place, kind, &with_main(main, segments));
             }
         }
     });

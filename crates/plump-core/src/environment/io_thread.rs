@@ -221,6 +221,7 @@ impl State {
                 Timer::Recall(serial) => self.recall_due(serial),
                 Timer::Start(serial) => self.start_due(serial),
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),
+                Timer::Ahead(serial) => self.ahead_due(serial),
                 Timer::Restart(pool) => self.restart_due(pool),
                 Timer::Age(serial) => self.age_due(serial),
                 Timer::Memory(serial) => self.memory_due(serial),

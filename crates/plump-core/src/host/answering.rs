@@ -7,6 +7,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
+use crate::platform;
 use crate::port::{Payload, PortError};
 use crate::router::CallId;
 use std::time::Instant;
@@ -24,6 +25,9 @@ impl State {
         port.set_max_partials(usize::try_from(worker.window.in_flight()).unwrap_or(usize::MAX));
         let mut answers = 0;
         let received = port.receive(READ_BUDGET_BYTES, |header, payload| {
+            if answers == 0 {
+                self.now_ns = platform::monotonic_ns();
+            }
             answers += 1;
             self.on_answer(slot, header, payload)
         });
@@ -36,14 +40,16 @@ impl State {
             Err(error) => self.link_broken(slot, &error),
         }
         if answers > 0 {
-            if let Some(worker) = self.worker_mut(slot)
-                && worker.elastic
-                && worker.window.in_flight() == 0
-            {
-                worker.idle_since = Instant::now();
+            let now_ns = self.now_ns;
+            if let Some(worker) = self.worker_mut(slot) {
+                worker.window.moved(now_ns);
+                if worker.elastic && worker.window.in_flight() == 0 {
+                    worker.idle_since = Instant::now();
+                }
             }
             self.let_go(slot);
             self.dispatch(pool);
+            self.help_others(slot);
         }
     }
 
@@ -77,8 +83,11 @@ impl State {
             .calls
             .get_mut(header.call)
             .filter(|call| call.worker.map(|held| held as usize) == Some(slot))
-            .map(|call| (call.token, call.blocking, call.kept.take()));
-        let Some((token, blocking, kept)) = held else {
+            .map(|call| {
+                let timed = (call.command, call.made_at);
+                (call.token, call.blocking, call.kept.take(), timed)
+            });
+        let Some((token, blocking, kept, (command, made_at))) = held else {
             return Err(PortError::Protocol(format!(
                 "an answer to call {:#x}, which it was not sent",
                 header.call
@@ -115,6 +124,11 @@ impl State {
         self.forget_sent(slot, kept);
         if let Some(worker) = self.worker_mut(slot) {
             worker.window.answer(header.a);
+            if header.b == 0 {
+                worker.pace(command).untimed();
+            } else {
+                self.note_times(slot, command, made_at, header);
+            }
         }
         // An answer that nobody waits for any more (its call timed out) is dropped here.
         if self.calls.settle(header.call) {
@@ -128,6 +142,25 @@ impl State {
         }
         self.leave_worker(header.call);
         Ok(())
+    }
+
+    /// Notes how long a call has waited and run, for itself and those before it that were not timed.
+    fn note_times(&mut self, slot: usize, command: u32, made_at: u64, answer: Header) {
+        let (ran_us, began_us) = (answer.a, answer.b);
+        let now_us = self.now_ns / 1000;
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let calls = worker.pace(command).timed(ran_us);
+        // The clock is the same in all processes; of its reading there only the low half is told.
+        let low = u32::try_from(now_us & 0xffff_ffff).unwrap_or_default();
+        let since_begun = u64::from(low.wrapping_sub(began_us));
+        let wait_us = now_us.saturating_sub(since_begun + made_at / 1000);
+        let pool = worker.pool;
+        if let Some(pool) = self.pools.get_mut(&pool) {
+            pool.times
+                .record(command, wait_us, u64::from(ran_us), calls);
+        }
     }
 
     /// Decides a call's outcome: it failed.

@@ -184,7 +184,7 @@ impl State {
         let mut failure = Failure::new(ErrorKind::WorkerEnded, message);
         failure.caused_by = Some(format!("{cause:#x}"));
         worker.reason.get_or_insert(failure);
-        worker.recalled = true;
+        worker.recalls += 1;
         let serial = worker.serial;
         self.send_control(slot, &Control::Recall);
         self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Recall(serial));
@@ -204,7 +204,8 @@ impl State {
                 self.take_back(slot, id, kept);
             }
         }
-        if self.worker_mut(slot).is_some_and(|worker| worker.condemned) {
+        let said_all = |worker: &mut Worker| worker.condemned && worker.recalls == 0;
+        if self.worker_mut(slot).is_some_and(said_all) {
             self.end_condemned(slot);
         }
         // One that is retired is told to end when the port that this came through is back in its place.

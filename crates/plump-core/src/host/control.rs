@@ -141,15 +141,17 @@ impl State {
             }
             Control::Began(call) => self.on_began(slot, call),
             Control::Recalled(calls) => {
-                if !std::mem::take(&mut worker.recalled) {
+                let Some(left) = worker.recalls.checked_sub(1) else {
                     return breach("it gave calls back that it was not asked for");
-                }
+                };
+                worker.recalls = left;
                 self.on_recalled(slot, &calls)?;
             }
             Control::Welcome { .. }
             | Control::Cancel(_)
             | Control::Expire(_)
             | Control::Recall
+            | Control::GiveBack(_)
             | Control::Shutdown
             | Control::Ping(_) => {
                 return breach("a control message that goes the other way");

@@ -4,6 +4,7 @@ use crate::block::{Allocated, Lender, Refused};
 use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
+use crate::histogram::CommandTimes;
 use crate::inbox::EntryKind;
 use crate::limits::{MAX_WORKERS, MIN_BLOCK_BYTES};
 use crate::platform;
@@ -107,6 +108,8 @@ pub(crate) struct Pool {
     pub(super) restart_due: Option<Instant>,
     /// Workers that took the place of others.
     pub(super) replaced: u64,
+    /// How long its calls waited and ran.
+    pub(super) times: CommandTimes,
     /// Takes processes that the user starts, too.
     pub(super) links: bool,
     /// A worker was ready once: its commands are known.
@@ -158,6 +161,7 @@ impl State {
                 restarts,
                 restart_due: None,
                 replaced: 0,
+                times: CommandTimes::default(),
                 links: workers == 0,
                 was_ready: false,
                 turn: 0,

@@ -84,7 +84,7 @@ impl State {
             && let Some(worker) = self.worker_mut(slot)
             && worker.window.in_flight() > 0
         {
-            worker.recalled = true;
+            worker.recalls += 1;
             self.send_control(slot, &Control::Recall);
         }
         let pool = self.worker_mut(slot).map(|worker| worker.pool);

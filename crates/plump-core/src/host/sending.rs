@@ -11,7 +11,6 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header, TELLS};
 use crate::placing::place_of;
-use crate::platform;
 use crate::port::PortError;
 use crate::queue::{For, Ticket};
 use crate::queue_limits::Admission;
@@ -87,6 +86,9 @@ impl State {
             request.token,
             request.blocking,
         );
+        if let Some(call) = self.calls.get_mut(id) {
+            call.made_at = self.now_ns;
+        }
         if request.timeout_ms > 0 {
             let deadline = Instant::now() + Duration::from_millis(u64::from(request.timeout_ms));
             if let Some(call) = self.calls.get_mut(id) {
@@ -155,7 +157,6 @@ impl State {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        call.made_at = platform::monotonic_ns();
         let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.lease, call.shown) = (payload, lease, shown);
         if let Some(pool) = self.pools.get_mut(&call.pool) {
@@ -173,7 +174,7 @@ impl State {
             Some(key) => For::Place(place_of(key, &pool.places)?),
         };
         let concurrency = pool.options.concurrency;
-        let workers = &self.workers;
+        let (workers, now_ns) = (&self.workers, self.now_ns);
         // Where the size changes the first ones are preferred: else none would ever be idle for long.
         let mut last = workers.len();
         let turn = if pool.options.is_elastic() {
@@ -181,7 +182,14 @@ impl State {
         } else {
             &mut pool.turn
         };
-        free_worker(workers, request.pool, whom, concurrency, bytes, turn)
+        let wanted = Wanted {
+            pool: request.pool,
+            whom,
+            concurrency,
+            bytes,
+            now_ns,
+        };
+        free_worker(workers, &wanted, turn)
     }
 
     /// Sends what waits to those who may have it.
@@ -199,7 +207,7 @@ impl State {
             if pool.queue.is_empty() {
                 break;
             }
-            let (workers, calls) = (&self.workers, &self.calls);
+            let (workers, calls, now_ns) = (&self.workers, &self.calls, self.now_ns);
             let concurrency = pool.options.concurrency;
             let mut last = workers.len();
             let turn = if pool.options.is_elastic() {
@@ -213,8 +221,14 @@ impl State {
                     let large = calls
                         .get(ticket.id)
                         .is_some_and(|call| call.lease.is_some());
-                    let bytes = weight(ticket.bytes, large);
-                    free_worker(workers, pool_id, whom, concurrency, bytes, turn)
+                    let wanted = Wanted {
+                        pool: pool_id,
+                        whom,
+                        concurrency,
+                        bytes: weight(ticket.bytes, large),
+                        now_ns,
+                    };
+                    free_worker(workers, &wanted, turn)
                 },
             );
             let Some((ticket, slot)) = next else {
@@ -244,6 +258,7 @@ impl State {
         };
         let (command, deadline) = (call.command, call.deadline);
         let tells = if call.limits.run_ms > 0 { TELLS } else { 0 };
+        let now_ns = self.now_ns;
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
@@ -275,7 +290,9 @@ impl State {
                 Outgoing::Lent(..) | Outgoing::OwnedLent(..) => None,
             };
         }
-        worker.window.send();
+        let long = worker.pace(command).is_long();
+        worker.window.send(long, now_ns);
+        let watch_ahead = worker.shares && worker.window.holds_waiting();
         // A warm spare was used: there may be another one to be kept.
         let uses_spare = worker.elastic && worker.window.sent_total() == 1;
         let pool_id = worker.pool;
@@ -308,6 +325,9 @@ impl State {
         }
         self.watch_heart(slot);
         self.watch_memory(slot);
+        if watch_ahead {
+            self.watch_ahead(slot);
+        }
         if is_last {
             self.tell_retired(slot, "calls");
         }
@@ -406,38 +426,60 @@ fn weight(bytes: usize, has_block: bool) -> usize {
     }
 }
 
-/// The least loaded of those workers that may be sent one more call, with a payload of so many bytes.
-fn free_worker(
-    workers: &[Option<Box<Worker>>],
+/// A worker that is looked for.
+struct Wanted {
     pool: u32,
     whom: For,
     concurrency: u32,
+    /// Bytes of the call that it is to be sent.
     bytes: usize,
+    now_ns: u64,
+}
+
+/// The least loaded of those workers that may be sent one more call. One that is held up is sent none behind the call that
+/// runs as long as another one goes on: that will come to it sooner. While all are held up, each is sent one that it
+/// can begin with as soon as it has finished.
+fn free_worker(
+    workers: &[Option<Box<Worker>>],
+    wanted: &Wanted,
     turn: &mut usize,
 ) -> Option<usize> {
     let count = workers.len();
     *turn = if *turn + 1 < count { *turn + 1 } else { 0 };
-    let mut best: Option<(u64, usize)> = None;
+    let mut best: Option<(bool, u64, usize)> = None;
+    let (mut seen, mut one_goes_on) = (0, false);
     for step in 0..count {
         let at = *turn + step;
         let slot = if at < count { at } else { at - count };
         let Some(worker) = workers[slot].as_deref() else {
             continue;
         };
-        let is_meant = worker.pool == pool
-            && match whom {
+        let is_meant = worker.pool == wanted.pool
+            && match wanted.whom {
                 For::Anyone => true,
                 For::Place(place) => worker.place == place,
             };
-        if is_meant && worker.takes_calls(concurrency, bytes) {
+        if !is_meant || !worker.serves() {
+            continue;
+        }
+        seen += 1;
+        let held_up = worker.shares && worker.window.is_held_up(wanted.now_ns);
+        one_goes_on |= !held_up;
+        if worker.takes_calls(wanted.concurrency, wanted.bytes) {
             let load = worker.window.in_flight();
-            if best.is_none_or(|(least, _)| load < least) {
-                best = Some((load, slot));
+            if best.is_none_or(|(held, least, _)| (held_up, load) < (held, least)) {
+                best = Some((held_up, load, slot));
                 if load == 0 {
                     break;
                 }
             }
         }
     }
-    best.map(|(_, slot)| slot)
+    let (held_up, _, slot) = best?;
+    let alone = seen == 1;
+    let has_room = |worker: &Worker| worker.window.ahead() < 2;
+    let may = !held_up
+        || alone
+        || (!one_goes_on && workers[slot].as_deref().is_some_and(has_room));
+    may.then_some(slot)
 }

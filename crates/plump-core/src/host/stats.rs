@@ -43,6 +43,11 @@ impl State {
             .filter_map(|number| u32::try_from(number).ok())
             .map(|number| pool.names.name(number))
             .collect();
+        let times: serde_json::Map<_, _> = pool
+            .times
+            .snapshots()
+            .map(|(number, times)| (pool.names.name(number).to_owned(), json!(times)))
+            .collect();
         Some(
             json!({
                 "name": pool.options.name,
@@ -56,6 +61,8 @@ impl State {
                 "spinHits": hits,
                 "spinMisses": misses,
                 "commands": commands,
+                "times": times,
+                "otherTimes": pool.times.others(),
             })
             .to_string(),
         )

@@ -9,7 +9,7 @@ use crate::limits::CHANNEL_BACKLOG_BYTES;
 use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
-use crate::router::Window;
+use crate::router::{Pace, Window};
 use crate::sent_log::SentLog;
 use crate::stderr::Tap;
 use std::sync::Arc;
@@ -43,6 +43,12 @@ pub(crate) struct Worker {
     pub mailbox: Arc<Mailbox>,
     pub(super) events_sent: u64,
     pub window: Window,
+    /// Its pool has others that could run what it has not begun.
+    pub(super) shares: bool,
+    /// A timer will look whether it is held up.
+    pub(super) ahead_watched: bool,
+    /// What it takes for each command of the pool.
+    pub(super) paces: Vec<Pace>,
     /// The worker's number of each command of the pool.
     pub(super) numbers: Vec<Option<u32>>,
     pub(super) announced: u32,
@@ -59,8 +65,8 @@ pub(crate) struct Worker {
     pub(super) max_calls: u64,
     /// A timer will look at its memory.
     pub(super) memory_watched: bool,
-    /// It was asked which calls it has not begun.
-    pub(super) recalled: bool,
+    /// How often it was asked which calls it has not begun, and has not said.
+    pub(super) recalls: u32,
     /// It is about to be ended by force: it gets no more calls, and says which of those it has had not begun.
     pub(super) condemned: bool,
     /// Payloads of the calls that it has.
@@ -89,6 +95,11 @@ pub(super) enum Direction {
 }
 
 impl Worker {
+    /// Whether it is there for calls, now or when it has finished others.
+    pub(super) fn serves(&self) -> bool {
+        self.life == Life::Ready && !self.leaving && !self.condemned && !self.link_closed
+    }
+
     pub(super) fn takes_calls(&self, concurrency: u32, bytes: usize) -> bool {
         let has_room = |port: &Port| {
             // A small call goes between the parts of a large one and need not wait until all of them have gone.
@@ -99,14 +110,20 @@ impl Worker {
             };
             before < CHANNEL_BACKLOG_BYTES
         };
-        self.life == Life::Ready
-            && !self.leaving
-            && !self.condemned
-            && !self.link_closed
+        self.serves()
             && self.window.may_send(concurrency)
             // What is too large to be kept here can't be taken back: it goes where it begins at once.
             && (bytes <= MAX_KEPT_BYTES || self.window.has_nothing_ahead())
             && self.data.as_deref().is_some_and(has_room)
+    }
+
+    /// What it takes for the calls of a command.
+    pub(super) fn pace(&mut self, command: u32) -> &mut Pace {
+        let at = command as usize;
+        if self.paces.len() <= at {
+            self.paces.resize(at + 1, Pace::default());
+        }
+        &mut self.paces[at]
     }
 
     pub(super) fn note_number(&mut self, command: u32, number: u32) {

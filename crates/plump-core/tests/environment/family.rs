@@ -13,7 +13,7 @@ use plump_core::errors::ErrorKind;
 use plump_core::failure::Failure;
 use plump_core::host::CallRequest;
 use plump_core::inbox::{ENTRY_WORDS, EntryKind, LARGE};
-use plump_core::link::{AnswerKind, VARIABLE};
+use plump_core::link::{AnswerKind, Ran, VARIABLE};
 use plump_core::router::CallId;
 use plump_core::router::CallLimits;
 use serde_json::{Value, json};
@@ -638,15 +638,16 @@ impl Service {
         };
         let command = COMMANDS[(entry.a & 0xffff) as usize];
         // Few calls are sent ahead to one whose commands take long.
-        let run_us = if command == "echo" { 5 } else { LONG_US };
-        let result = |bytes: &[u8]| core.answer(call, AnswerKind::Result, run_us, &[bytes]);
+        let us = if command == "echo" { 5 } else { LONG_US };
+        let ran = Ran { us, began_us: 0 };
+        let result = |bytes: &[u8]| core.answer(call, AnswerKind::Result(ran), &[bytes]);
         let text = |text: String| result(text.as_bytes());
         match command {
             "echo" => result(&entry.bytes),
-            "throw" => core.answer(call, AnswerKind::Thrown, run_us, &[&entry.bytes]),
+            "throw" => core.answer(call, AnswerKind::Thrown(ran), &[&entry.bytes]),
             "refuse" => {
                 let kind = AnswerKind::Refused(ErrorKind::GeneratorResult);
-                core.answer(call, kind, 0, &[b"not yet"]);
+                core.answer(call, kind, &[b"not yet"]);
             }
             "pid" => text(std::process::id().to_string()),
             "sleep" => {
@@ -709,11 +710,15 @@ impl Service {
     /// Answers what is due; how long until the next.
     fn answer_later(&mut self, within: &Loop) -> Option<Duration> {
         let now = Instant::now();
+        let ran = Ran {
+            us: LONG_US,
+            began_us: 0,
+        };
         self.later.retain(|(due, call)| {
             if *due <= now {
                 within
                     .core
-                    .answer(*call, AnswerKind::Result, LONG_US, &[b"late"]);
+                    .answer(*call, AnswerKind::Result(ran), &[b"late"]);
             }
             *due > now
         });

@@ -1,0 +1,116 @@
+//! Calls that lie in a worker behind one that takes long, while another worker has time for them.
+
+use super::worker::Worker;
+use crate::control::Control;
+use crate::environment::State;
+use crate::limits::PREFETCH_US;
+use crate::platform;
+use crate::router::CallId;
+use crate::timers::Timer;
+use std::time::{Duration, Instant};
+
+/// How often a worker is looked at that has calls behind the one that runs: what waits there for longer than it may wait
+/// ahead (`PREFETCH_US`) goes elsewhere.
+const AHEAD_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
+
+/// Calls that are asked back at once, at most: a message of so many has some 10 KiB.
+const MAX_ASKED: usize = 1024;
+
+impl State {
+    /// Looks in a while whether a worker is held up.
+    pub(super) fn watch_ahead(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if !std::mem::replace(&mut worker.ahead_watched, true) {
+            let serial = worker.serial;
+            self.add_timer(Instant::now() + AHEAD_EVERY, Timer::Ahead(serial));
+        }
+    }
+
+    pub(crate) fn ahead_due(&mut self, serial: u64) {
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
+        // It may have answered, and JavaScript been too busy to look.
+        self.pump_worker(slot);
+        self.now_ns = platform::monotonic_ns();
+        let now_ns = self.now_ns;
+        let Some(worker) = self.worker_by_serial(serial) else {
+            return;
+        };
+        worker.ahead_watched = false;
+        if !worker.window.holds_waiting() {
+            return;
+        }
+        let quiet = u128::from(worker.window.quiet_ns(now_ns));
+        let pool = worker.pool;
+        if quiet >= AHEAD_EVERY.as_nanos() && self.another_goes_on(pool, slot) {
+            self.ask_back(slot);
+        }
+        self.watch_ahead(slot);
+    }
+
+    fn another_goes_on(&self, pool: u32, but: usize) -> bool {
+        let mut workers = self.workers.iter().enumerate();
+        workers.any(|(slot, worker)| {
+            worker.as_deref().is_some_and(|worker| {
+                slot != but
+                    && worker.pool == pool
+                    && worker.serves()
+                    && !worker.window.is_held_up(self.now_ns)
+            })
+        })
+    }
+
+    /// A worker that has nothing to do takes what lies in others behind calls that take long.
+    pub(super) fn help_others(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if !worker.shares || worker.window.in_flight() > 0 || !worker.serves() {
+            return;
+        }
+        let pool = worker.pool;
+        if self.pools.get(&pool).is_none_or(|pool| !pool.queue.is_empty()) {
+            return;
+        }
+        let now_ns = self.now_ns;
+        let held_up = |worker: &Worker| {
+            worker.pool == pool
+                && worker.serves()
+                && worker.window.holds_waiting()
+                && worker.window.is_held_up(now_ns)
+        };
+        let victim = self
+            .workers
+            .iter()
+            .position(|worker| worker.as_deref().is_some_and(held_up));
+        if let Some(victim) = victim {
+            self.ask_back(victim);
+        }
+    }
+
+    /// Asks a worker for the calls that it has not begun. Those of a key belong there, and what was not kept stays.
+    fn ask_back(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if worker.recalls > 0 || !worker.serves() {
+            return;
+        }
+        let number = u32::try_from(slot).ok();
+        let mut asked: Vec<CallId> = self.calls.ids_where(|call| {
+            call.worker == number && !call.settled && call.key.is_none() && call.kept.is_some()
+        });
+        asked.truncate(MAX_ASKED);
+        // The one that runs is among them, as a rule.
+        if asked.len() < 2 {
+            return;
+        }
+        if let Some(worker) = self.worker_mut(slot) {
+            worker.recalls += 1;
+        }
+        self.send_control(slot, &Control::GiveBack(asked));
+    }
+}
