@@ -5,7 +5,7 @@ import { once } from './shared.js'
 
 export { PlumpIPC }
 export type { Allowance } from './native.js'
-export type { PlumpStats, WorkerStats } from './plump-ipc.js'
+export type { CallTimes, PlumpStats, TimeStats, WorkerStats } from './plump-ipc.js'
 export type { PlumpBlock } from './block.js'
 export { spawn } from './spawn.js'
 export { isWorker } from './shared.js'

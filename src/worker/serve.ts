@@ -199,12 +199,28 @@ export class Server implements CallTaker {
   ): void {
     const fulfilled = (value: unknown): void => {
       this.#running--
-      this.#result(low, high, place, value, this.#ran(numbered, began), began, this.#exchange.looksSoon)
+      this.#result(
+        low,
+        high,
+        place,
+        value,
+        this.#ran(numbered, began),
+        began,
+        this.#exchange.looksSoon,
+      )
       this.#goOn()
     }
     const rejected = (error: unknown): void => {
       this.#running--
-      this.#thrown(low, high, place, error, this.#ran(numbered, began), began, this.#exchange.looksSoon)
+      this.#thrown(
+        low,
+        high,
+        place,
+        error,
+        this.#ran(numbered, began),
+        began,
+        this.#exchange.looksSoon,
+      )
       this.#goOn()
     }
     // Not `result.then(...)`: a thenable of the user's may call back twice.

@@ -33,15 +33,14 @@ fn record(criterion: &mut Criterion) {
     };
     let mut histogram = Histogram::default();
     group.bench_function("record", |bencher| {
-        bencher.iter(|| histogram.record(black_box(next())));
+        bencher.iter(|| histogram.record(black_box(next()), 1));
     });
     let mut commands = CommandTimes::default();
     group.bench_function("record wait and run of one of ten commands", |bencher| {
         bencher.iter(|| {
             let us = black_box(next());
             let command = u32::try_from(us % 10).unwrap_or(0);
-            commands.record_wait(command, us);
-            commands.record_run(command, us);
+            commands.record(command, us, us, 1);
         });
     });
     group.bench_function("snapshot", |bencher| {

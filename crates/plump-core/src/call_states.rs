@@ -374,7 +374,10 @@ mod tests {
         assert!(!begin(&words, places[1]));
         table.let_go(places[1]);
         let place = table.receive(99, false);
-        assert!(!table.is_unwanted(99) && begin(&words, place), "it came later");
+        assert!(
+            !table.is_unwanted(99) && begin(&words, place),
+            "it came later"
+        );
     }
 
     #[test]

@@ -244,12 +244,8 @@ impl Answering<'_> {
         }
         *self.answered += 1;
         let header = match kind {
-            AnswerKind::Result(ran) => {
-                Header::new(FrameKind::Result, call, ran.us, ran.began_us)
-            }
-            AnswerKind::Thrown(ran) => {
-                Header::new(FrameKind::Thrown, call, ran.us, ran.began_us)
-            }
+            AnswerKind::Result(ran) => Header::new(FrameKind::Result, call, ran.us, ran.began_us),
+            AnswerKind::Thrown(ran) => Header::new(FrameKind::Thrown, call, ran.us, ran.began_us),
             AnswerKind::Refused(kind) => Header::new(FrameKind::Refused, call, kind as u32, 0),
         };
         self.port.send(header, parts);

@@ -181,6 +181,13 @@ impl Calls {
         self.in_flight
     }
 
+    /// Calls of that pool whose outcome is not decided.
+    #[must_use]
+    pub fn of_pool(&self, pool: u32) -> usize {
+        let undecided = |call: &&Call| call.used && !call.settled && call.pool == pool;
+        self.slots.iter().filter(undecided).count()
+    }
+
     /// Where the payloads are that the log of that worker keeps.
     pub fn kept_by(&mut self, worker: u32) -> impl Iterator<Item = &mut Kept> {
         self.slots
@@ -206,7 +213,7 @@ const HELD_UP_NS: u64 = 500_000;
 
 /// A longer run counts as one of so many microseconds in the average, so that one long call among short ones does not hide
 /// what the others take.
-const LONGEST_AVERAGED_US: f32 = 8.0 * PREFETCH_US as f32;
+const LONGEST_AVERAGED_US: u32 = 8 * PREFETCH_US;
 
 /// How many calls a worker is given ahead: about a millisecond of work beyond what it runs, so that small calls travel
 /// in batches and long ones stay where a free worker can get them.
@@ -375,7 +382,7 @@ impl Pace {
 /// A moving average, with one more.
 #[expect(clippy::cast_precision_loss, reason = "an average")]
 fn averaged(average: Option<f32>, run_us: u32) -> f32 {
-    let run_us = (run_us as f32).min(LONGEST_AVERAGED_US);
+    let run_us = run_us.min(LONGEST_AVERAGED_US) as f32;
     average.map_or(run_us, |average| average + (run_us - average) / 8.0)
 }
 

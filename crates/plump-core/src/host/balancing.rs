@@ -72,7 +72,11 @@ impl State {
             return;
         }
         let pool = worker.pool;
-        if self.pools.get(&pool).is_none_or(|pool| !pool.queue.is_empty()) {
+        if self
+            .pools
+            .get(&pool)
+            .is_none_or(|pool| !pool.queue.is_empty())
+        {
             return;
         }
         let now_ns = self.now_ns;

@@ -14,6 +14,7 @@ use crate::queue_limits::{QueueLimits, QueueOptions, QueuedCalls, WhenFull};
 use crate::restarts::{Jitter, RestartOptions, Restarts, Standing};
 use crate::router::{CallId, Names};
 use crate::timers::Timer;
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io;
@@ -106,6 +107,8 @@ pub(crate) struct Pool {
     pub(super) restarts: Restarts<Failure>,
     /// When a timer will look whether they may.
     pub(super) restart_due: Option<Instant>,
+    /// How many workers of its own have been started in each place.
+    pub(super) started: FxHashMap<u32, u64>,
     /// Workers that took the place of others.
     pub(super) replaced: u64,
     /// How long its calls waited and ran.
@@ -160,6 +163,7 @@ impl State {
                 places: (0..u32::try_from(workers).unwrap_or(u32::MAX)).collect(),
                 restarts,
                 restart_due: None,
+                started: FxHashMap::default(),
                 replaced: 0,
                 times: CommandTimes::default(),
                 links: workers == 0,

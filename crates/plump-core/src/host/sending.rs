@@ -478,8 +478,6 @@ fn free_worker(
     let (held_up, _, slot) = best?;
     let alone = seen == 1;
     let has_room = |worker: &Worker| worker.window.ahead() < 2;
-    let may = !held_up
-        || alone
-        || (!one_goes_on && workers[slot].as_deref().is_some_and(has_room));
+    let may = !held_up || alone || (!one_goes_on && workers[slot].as_deref().is_some_and(has_room));
     may.then_some(slot)
 }

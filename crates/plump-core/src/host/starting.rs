@@ -78,11 +78,16 @@ impl State {
         if slot == self.workers.len() {
             self.workers.push(None);
         }
+        let before = self.pools.get_mut(&pool).map_or(0, |pool| {
+            let started = pool.started.entry(place).or_default();
+            std::mem::replace(started, *started + 1)
+        });
         let serial = self.next_serial;
         self.next_serial += 1;
         self.workers[slot] = Some(Box::new(Worker {
             serial,
             pool,
+            restarts: before,
             place,
             life: Life::Starting,
             child: None,

@@ -27,6 +27,8 @@ pub(crate) struct Worker {
     pub(super) idle_since: Instant,
     /// The size of its pool changes.
     pub(super) elastic: bool,
+    /// Workers that had its place before.
+    pub(super) restarts: u64,
     /// Its place in the pool, to which keys belong; its successor gets it.
     pub(super) place: u32,
     pub(super) life: Life,

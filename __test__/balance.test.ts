@@ -1,0 +1,138 @@
+// Calls that lie in a worker behind one that takes long, and what the pool knows of how long calls take.
+
+import test, { type ExecutionContext } from 'ava'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { start, until } from './start.js'
+
+type Gated = typeof import('./fixtures/gated.mjs')
+
+/** Files that don't exist until they are opened, for `blockUntil`. */
+function gates(t: ExecutionContext, count: number): { file: string; open: () => void }[] {
+  const folder = mkdtempSync(join(tmpdir(), 'plump-gates-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return Array.from({ length: count }, (_unused, index) => {
+    const file = join(folder, String(index))
+    return { file, open: () => writeFileSync(file, '') }
+  })
+}
+
+/** Calls short commands until their workers are known to be quick and are sent many ahead. */
+async function warmUp(pool: { acall(name: 'count'): Promise<number> }): Promise<number> {
+  for (let round = 0; round < 20; round++)
+    await Promise.all(Array.from({ length: 100 }, () => pool.acall('count')))
+  return 2_000
+}
+
+test.serial(
+  'a call that never seems to end holds up none of those that are made with it',
+  async (t) => {
+    const [gate] = gates(t, 1)
+    const pool = start<Gated>(t, 'gated.mjs', { workers: 2 })
+    let made = await warmUp(pool)
+    for (let round = 0; round < 3; round++) {
+      const short: Promise<number>[] = []
+      let long: Promise<number> | undefined
+      for (let i = 0; i < 300; i++) {
+        short.push(pool.acall('count'))
+        // Nobody knows yet that it is long: short ones are sent behind it.
+        if (i === 100 && round === 0) long = pool.acall('blockUntil', gate!.file)
+      }
+      // Were one of them to wait for the long one, this would never be over.
+      const counted = await Promise.all(short)
+      made += counted.length
+      if (round > 0) continue
+      const { workers } = pool.stats()
+      t.is(Math.max(...workers.map((worker) => worker.inFlight)), 1, 'the long one is alone')
+      gate!.open()
+      await long
+    }
+    // Each ran once, wherever that was.
+    const ran = new Map<number, number>()
+    while (ran.size < 2) {
+      const runs = await Promise.all(Array.from({ length: 8 }, () => pool.acall('runs')))
+      for (const { pid, ran: count } of runs) ran.set(pid, count)
+    }
+    t.is(
+      [...ran.values()].reduce((sum, count) => sum + count),
+      made,
+    )
+  },
+)
+
+test.serial(
+  'a worker that has nothing to do takes what lies in another behind a long call',
+  async (t) => {
+    const [first, second] = gates(t, 2)
+    for (const last of [first, second]) {
+      const [one, two] = gates(t, 2)
+      const pool = start<Gated>(t, 'gated.mjs', { workers: 2 })
+      const ready = () => pool.stats().workers.filter(({ state }) => state === 'ready').length === 2
+      t.true(await until(ready))
+      const busy = [one, two].map((gate) => pool.acall('blockUntil', gate!.file))
+      t.true(await until(() => [one, two].every((gate) => existsSync(`${gate!.file}.begun`))))
+      const third = pool.acall('pid')
+      const fourth = pool.acall('pid')
+      const opened = last === first ? 0 : 1
+      ;[one, two][opened]!.open()
+      const free = await busy[opened]
+      t.deepEqual(await Promise.all([third, fourth]), [free, free])
+      ;[one, two][1 - opened]!.open()
+      t.not(await busy[1 - opened], free)
+      await pool.close()
+    }
+  },
+)
+
+test.serial('one worker alone keeps what it has', async (t) => {
+  const [gate] = gates(t, 1)
+  const worker = start<Gated>(t, 'gated.mjs')
+  await warmUp(worker)
+  const long = worker.acall('blockUntil', gate!.file)
+  const short = Array.from({ length: 100 }, () => worker.acall('count'))
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  gate!.open()
+  await long
+  const counted = await Promise.all(short)
+  t.deepEqual(
+    counted,
+    counted.toSorted((a, b) => a - b),
+    'in their order',
+  )
+})
+
+test.serial('stats() tells how long the calls of each command waited and ran', async (t) => {
+  const worker = start<Gated>(t, 'gated.mjs', { concurrency: 1 })
+  await Promise.all([1, 2, 3].map(() => worker.acall('sleep', 30)))
+  await warmUp(worker)
+  worker.call('pid')
+  const { times, otherTimes } = worker.stats()
+  t.deepEqual(Object.keys(times).sort(), ['count', 'pid', 'sleep'])
+  const { wait, run } = times['sleep']!
+  t.is(run.count, 3)
+  t.true(run.p50Us >= 29_000 && run.maxUs >= run.p999Us && run.meanUs >= 29_000)
+  // The third waited for two others.
+  t.true(wait.maxUs >= 58_000, `${wait.maxUs}`)
+  t.is(wait.count, 3)
+  const counted = times['count']!
+  t.true(counted.run.count > 2_000 - 8 && counted.run.count <= 2_000, `${counted.run.count}`)
+  t.true(counted.run.p50Us >= 1 && counted.run.p50Us <= counted.wait.maxUs)
+  t.is(otherTimes, null)
+})
+
+test.serial('stats() tells what is in flight, and how often a worker was replaced', async (t) => {
+  const [gate] = gates(t, 1)
+  const pool = start<Gated>(t, 'gated.mjs', { backoffMs: 0 })
+  const pid = await pool.acall('pid')
+  t.is(pool.stats().inFlight, 0)
+  t.is(pool.stats().workers[0]!.restarts, 0)
+  const calls = [pool.acall('blockUntil', gate!.file), pool.acall('pid'), pool.acall('pid')]
+  t.is(pool.stats().inFlight, 3)
+  gate!.open()
+  await Promise.all(calls)
+  process.kill(pid, 'SIGKILL')
+  let other = pid
+  while (other === pid) other = await pool.acall('pid').catch(() => pid)
+  t.is(pool.stats().workers[0]!.restarts, 1)
+})
