@@ -107,6 +107,8 @@ pub(crate) struct State {
     /// When calls were last made or answers taken in, nanoseconds of the monotonic clock: close enough to now where both
     /// happen all the time.
     pub now_ns: u64,
+    /// When the last call was made, by the same clock.
+    pub made_at: u64,
     /// JavaScript has said that it sleeps; it must be woken.
     asleep: bool,
     /// JavaScript has said that it watches the channels; bells are silent.
@@ -224,6 +226,7 @@ impl Environment {
                 next_queue: 1,
                 timers: Timers::default(),
                 now_ns: crate::platform::monotonic_ns(),
+                made_at: 0,
                 asleep: true,
                 watching: false,
                 last_look: 0,

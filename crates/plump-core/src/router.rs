@@ -58,7 +58,7 @@ pub struct Call {
     pub priority: i8,
     /// Calls of one key run on one worker, one at a time, in their order.
     pub key: Option<u64>,
-    /// When it began to wait, nanoseconds of the monotonic clock; 0: it never has.
+    /// When it was made, nanoseconds of the monotonic clock; of no two calls the same.
     pub made_at: u64,
     /// Its worker has said that it has begun.
     pub begun: bool,

@@ -228,7 +228,6 @@ impl State {
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
-        // One that has never waited was made before all that wait: its time is 0.
         let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.shown) = (payload, 0);
         if let Some(pool) = self.pools.get_mut(&call.pool) {

@@ -86,8 +86,10 @@ impl State {
             request.token,
             request.blocking,
         );
+        // No two calls are made at the same time: their order hangs on it.
+        self.made_at = self.now_ns.max(self.made_at + 1);
         if let Some(call) = self.calls.get_mut(id) {
-            call.made_at = self.now_ns;
+            call.made_at = self.made_at;
         }
         if request.timeout_ms > 0 {
             let deadline = Instant::now() + Duration::from_millis(u64::from(request.timeout_ms));
