@@ -359,6 +359,39 @@ impl Queue {
         }
     }
 
+    /// What is known of calls that wait has changed. `revise` sets the priority of each, and says whether its command may not
+    /// run as often in a worker as that likes.
+    pub fn revise(&mut self, mut revise: impl FnMut(&mut Ticket) -> bool) {
+        let mut waiting: Vec<Ticket> = self.shared.drain().collect();
+        for lane in self.commands.values_mut() {
+            waiting.extend(lane.drain());
+        }
+        waiting.sort_by_key(|ticket| ticket.made_at);
+        for mut ticket in waiting {
+            if revise(&mut ticket) {
+                self.commands
+                    .entry(ticket.command)
+                    .or_default()
+                    .push(ticket);
+            } else {
+                self.shared.push(ticket);
+            }
+        }
+        for lane in self.places.values_mut() {
+            let mut waiting: Vec<Ticket> = lane.drain().collect();
+            waiting.sort_by_key(|ticket| ticket.made_at);
+            for mut ticket in waiting {
+                revise(&mut ticket);
+                lane.push(ticket);
+            }
+        }
+        for key in self.keys.values_mut() {
+            for ticket in &mut key.rest {
+                revise(ticket);
+            }
+        }
+    }
+
     /// The places for which calls wait.
     pub fn wanted_places(&mut self, waits: impl Fn(CallId) -> bool) -> Vec<u32> {
         let aging_ns = self.aging_ns;
