@@ -68,7 +68,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
   /** Executable that runs the workers. Default `process.execPath`. */
   execPath?: string
   /** Options of commands, by their names. They win over those that a command was registered with. */
-  commands?: { readonly [Name in CommandName<Commands>]?: CommandOptions }
+  commands?: { readonly [Name in CommandName<Commands>]?: CommandOptions | undefined }
   /** How values become bytes. Default `'structured'`, the semantics of structured clone. */
   codec?: CodecOption
   /** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */

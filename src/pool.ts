@@ -421,7 +421,7 @@ function nativeOptions(
     maxQueueBytes: options.maxQueueBytes ?? 2 * 1024 ** 3,
     spinUs: welcome.spinUs,
     defaults: defaultsOf(options),
-    commands: options.commands ?? {},
+    commands: (options.commands ?? {}) as Record<string, Rule>,
     version,
     welcome: JSON.stringify(welcome),
   }

@@ -31,17 +31,21 @@ export const command = ((...given: readonly unknown[]): unknown => {
   const [first, second, third] = given
   if (isDecoratorContext(second)) return decorate(first, second, undefined, {})
   if (isLegacyDecorator(given)) return decorateLegacy(given, undefined, {})
-  if (typeof second === 'function' && given.length <= 3)
+  if (typeof second === 'function' && given.length <= 3 && mayBeOptions(third))
     return register(first, second, optionsOf(third))
-  if (typeof first === 'function' && given.length <= 2)
-    return register(first.name, first, optionsOf(second))
-  if (isObject(first) && given.length === 1) return decorator(undefined, optionsOf(first))
-  if ((first === undefined || typeof first === 'string') && given.length <= 2)
-    return decorator(first, optionsOf(second))
+  if (given.length <= 2 && mayBeOptions(second)) {
+    if (typeof first === 'function') return register(first.name, first, optionsOf(second))
+    if (first === undefined || typeof first === 'string') return decorator(first, optionsOf(second))
+    if (isObject(first) && given.length === 1) return decorator(undefined, optionsOf(first))
+  }
   throw invalid(
     `command takes (function), (name, function), or decorates a method with an optional name, each with options behind it or without; got ${shown(first)}${given.length > 1 ? `, ${shown(second)}` : ''}.`,
   )
 }) as CommandForms
+
+function mayBeOptions(value: unknown): boolean {
+  return value === undefined || isObject(value)
+}
 
 function optionsOf(given: unknown): CommandOptions {
   return checkCommandOptions(given as CommandOptions | undefined, 'command()')

@@ -177,6 +177,8 @@ function saidOf(row: OptionRow): string[] {
       return ['a function']
     case 'boolean':
       return ['true or false']
+    case 'commands':
+      return ['by their names']
     case 'workers':
       return ['1 to 1,024', "'auto'", '{ min, max, idleMs }']
     case 'key':
