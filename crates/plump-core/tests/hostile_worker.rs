@@ -711,6 +711,7 @@ impl Raw {
     }
 
     /// Attacks before or without a first call; `false`: it is none of these.
+    #[expect(clippy::too_many_lines, reason = "a table of attacks")]
     fn attack_over_control(&mut self, attack: &str) -> bool {
         match attack {
             "random bytes over the control pipe" => {
