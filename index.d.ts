@@ -59,6 +59,8 @@ interface WorkerErrorDetails {
 	stderr?: string | undefined;
 	/** Id of the call because of which it was ended. */
 	causedBy?: string | undefined;
+	/** How many workers had the call. */
+	runs?: number | undefined;
 }
 /** The worker failed to start, or ended while the call was on it. */
 export declare class PlumpWorkerError extends PlumpError {
@@ -74,6 +76,11 @@ export declare class PlumpWorkerError extends PlumpError {
 	readonly stderr?: string;
 	/** With `ERR_PLUMP_WORKER_ENDED`: `context.callId` of the call because of which it was ended. */
 	readonly causedBy?: string;
+	/**
+	 * How many workers had the call, each of which may have begun it: 1, or more for an idempotent command. Absent where none
+	 * had.
+	 */
+	readonly runs?: number;
 	constructor(code: PlumpErrorCode, message?: string, details?: WorkerErrorDetails);
 }
 /** A value can't travel, or bytes that came are none. */
@@ -124,8 +131,60 @@ export interface Codec {
  * Or one of your own.
  */
 export type CodecOption = "structured" | "json" | Codec;
+/** Any function. */
+export type Handler = (...args: never[]) => unknown;
+/** Commands of which nothing is known: any name, any arguments, results to be looked at before use. */
+export type AnyCommands = Record<string, (...args: unknown[]) => unknown>;
+/** The names of a module's (or an object's) functions, `default` left out. */
+export type CommandName<Commands> = {
+	[Name in keyof Commands]: Name extends "default" ? never : Commands[Name] extends Handler ? Name : never;
+}[keyof Commands] & string;
+/** What a command takes. */
+export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown ? {
+	[At in keyof Arguments]: OrBlock<Arguments[At]>;
+} : never;
+type OrBlock<Argument> = Uint8Array extends Argument ? Argument | PlumpBlock : Argument;
+/** What a call of a command gives: what the handler returns, with its promise awaited. */
+export type CommandResult<Command> = Command extends (...args: never[]) => infer Result ? Awaited<Result> : never;
+/** `call` and `acall` with options of their own, from `with(options)`. */
+export interface Calls<Commands = AnyCommands> {
+	/** Calls a command and blocks this thread until it has settled. See `PlumpIPC.call`. */
+	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
+	/** Calls a command; the event loop stays free. See `PlumpIPC.acall`. */
+	acall<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): Promise<CommandResult<Commands[Name]>>;
+}
+/**
+ * Options of a command: where it is registered, `plump.command(name, fn, options)`, and at the host, `start(module, { commands:
+ * { [name]: options } })`. What `with(options)` says for a call wins over the host's `commands`, these over the registration,
+ * and that over the options of the instance.
+ */
+export interface CommandOptions {
+	/** Milliseconds a call may take; the clock starts when it is made. */
+	timeoutMs?: number;
+	/** Milliseconds a call may wait; the clock starts when it is made and stops when its handler is called. */
+	queueMs?: number;
+	/** Milliseconds its handler may run; the clock starts when that is called. */
+	runMs?: number;
+	/** Milliseconds its handler has to stop when nobody waits for the call any more, before its worker is ended. */
+	graceMs?: number;
+	/** Calls of higher priority go first among those that wait; -100 to 100. */
+	priority?: number;
+	/** How many of its calls one worker may have at once, 1 to 65,536. Default: as many as `concurrency` of the instance allows. */
+	concurrency?: number;
+	/**
+	 * Running it twice does no harm: a call whose worker dies is run again, `retries` times at most. What the handler throws is
+	 * never a reason to. Default `false`.
+	 */
+	idempotent?: boolean;
+	/** How often a call is run again, 0 to 100; only for an idempotent command. Default 2. */
+	retries?: number;
+	/** The longest pause before a call is run again for the first time, milliseconds; it doubles each time. Default 100. */
+	retryMs?: number;
+	/** What doubling that pause stops at, milliseconds. Default 10,000. */
+	maxRetryMs?: number;
+}
 /** Options of an instance: for `new PlumpIPC(options)`, `start(module, options)` and `spawn(module, options)`. */
-export interface PlumpOptions {
+export interface PlumpOptions<Commands = AnyCommands> {
 	/** Shown in stats and errors. Default: the module's file name. */
 	name?: string;
 	/**
@@ -148,6 +207,10 @@ export interface PlumpOptions {
 	execArgv?: readonly string[];
 	/** Executable that runs the workers. Default `process.execPath`. */
 	execPath?: string;
+	/** Options of commands, by their names. They win over those that a command was registered with. */
+	commands?: {
+		readonly [Name in CommandName<Commands>]?: CommandOptions | undefined;
+	};
 	/** How values become bytes. Default `'structured'`, the semantics of structured clone. */
 	codec?: CodecOption;
 	/** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */
@@ -229,15 +292,15 @@ export interface WorkerRange {
 }
 /** Options of one call, for `with(options)`. */
 export interface CallOptions {
-	/** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
+	/** Milliseconds the call may take; the clock starts when it is made. Default: that of the command, or else of the instance. */
 	timeoutMs?: number;
-	/** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the instance. */
+	/** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the command, or else of the instance. */
 	queueMs?: number;
-	/** Milliseconds its handler may run; the clock starts when that is called. Default: that of the instance. */
+	/** Milliseconds its handler may run; the clock starts when that is called. Default: that of the command, or else of the instance. */
 	runMs?: number;
-	/** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
+	/** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the command, or else of the instance. */
 	graceMs?: number;
-	/** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the instance. */
+	/** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the command, or else of the instance. */
 	priority?: number;
 	/**
 	 * All calls of one key run on one worker, one at a time, in the order in which they were made. Which worker that is
@@ -266,28 +329,6 @@ export interface QueueOptions {
 	maxDepth?: number;
 	/** Told what a listener threw. Default: a warning of the process (`PlumpListenerWarning`). */
 	onError?: (error: unknown) => void;
-}
-/** Any function. */
-export type Handler = (...args: never[]) => unknown;
-/** Commands of which nothing is known: any name, any arguments, results to be looked at before use. */
-export type AnyCommands = Record<string, (...args: unknown[]) => unknown>;
-/** The names of a module's (or an object's) functions, `default` left out. */
-export type CommandName<Commands> = {
-	[Name in keyof Commands]: Name extends "default" ? never : Commands[Name] extends Handler ? Name : never;
-}[keyof Commands] & string;
-/** What a command takes. */
-export type CommandArguments<Command> = Command extends (...args: infer Arguments) => unknown ? {
-	[At in keyof Arguments]: OrBlock<Arguments[At]>;
-} : never;
-type OrBlock<Argument> = Uint8Array extends Argument ? Argument | PlumpBlock : Argument;
-/** What a call of a command gives: what the handler returns, with its promise awaited. */
-export type CommandResult<Command> = Command extends (...args: never[]) => infer Result ? Awaited<Result> : never;
-/** `call` and `acall` with options of their own, from `with(options)`. */
-export interface Calls<Commands = AnyCommands> {
-	/** Calls a command and blocks this thread until it has settled. See `PlumpIPC.call`. */
-	call<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): CommandResult<Commands[Name]>;
-	/** Calls a command; the event loop stays free. See `PlumpIPC.acall`. */
-	acall<Name extends CommandName<Commands>>(name: Name, ...args: CommandArguments<Commands[Name]>): Promise<CommandResult<Commands[Name]>>;
 }
 /** What `workers: 'auto'` has found. */
 export interface Allowance {
@@ -331,12 +372,14 @@ export interface PlumpLink {
 export type CommandDecorator = <Method extends Handler>(method: Method, context: ClassMethodDecoratorContext) => void;
 /** What `PlumpIPC.command` takes. */
 export interface CommandForms {
-	/** `command(fn)`: registers a function under its own name and returns it. */
-	<Function extends Handler>(handler: Function): Function;
-	/** `command(name, fn)`: registers a function under that name and returns it. */
-	<Function extends Handler>(name: string, handler: Function): Function;
-	/** `@command()`, `@command(name)`: registers a method, which runs on the instance given to `setContext`. */
-	(name?: string): CommandDecorator;
+	/** `command(fn, options)`: registers a function under its own name and returns it. */
+	<Function extends Handler>(handler: Function, options?: CommandOptions): Function;
+	/** `command(name, fn, options)`: registers a function under that name and returns it. */
+	<Function extends Handler>(name: string, handler: Function, options?: CommandOptions): Function;
+	/** `@command()`, `@command(name, options)`: registers a method, which runs on the instance given to `setContext`. */
+	(name?: string, options?: CommandOptions): CommandDecorator;
+	/** `@command(options)`: the same, under the method's own name. */
+	(options: CommandOptions): CommandDecorator;
 	/** `@command`: the same, under the method's own name. */
 	<Method extends Handler>(method: Method, context: ClassMethodDecoratorContext): void;
 }
@@ -352,7 +395,7 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	/**
 	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
 	 */
-	constructor(options?: PlumpOptions);
+	constructor(options?: PlumpOptions<Commands>);
 	/**
 	 * Begins to start the workers with that module and returns at once; calls wait until the first of them is ready.
 	 * What goes wrong while the module loads comes from `ready()` and from the calls.
@@ -363,7 +406,7 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	 * `ERR_PLUMP_START_IN_WORKER`, `ERR_PLUMP_NESTING_TOO_DEEP`, `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_BINDING_MISSING`;
 	 * PlumpConnectionError `ERR_PLUMP_CLOSED` after `close()`.
 	 */
-	start(module: URL | string, options?: PlumpOptions): this;
+	start(module: URL | string, options?: PlumpOptions<Commands>): this;
 	/**
 	 * Resolves when the first worker is ready.
 	 *
@@ -446,9 +489,10 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	stopWorker(): void;
 	/**
 	 * Registers a command of this process. A function: `command(fn)`, `command(name, fn)`; it is returned, and runs with
-	 * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`.
+	 * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`. Each
+	 * form takes options for the calls of the command behind that, see `CommandOptions`.
 	 *
-	 * @throws PlumpError `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
+	 * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
 	 */
 	get command(): CommandForms;
 	/**
@@ -480,6 +524,8 @@ export interface PlumpStats {
 	readonly needsDrain: boolean;
 	/** Workers that were started in place of others. */
 	readonly restarts: number;
+	/** How often calls of idempotent commands were run again because their workers had ended. */
+	readonly retries: number;
 	/** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
 	readonly circuit: "closed" | "open" | "halfOpen";
 	/** What `workers: 'auto'` has found; absent with a number. */
@@ -550,7 +596,7 @@ export interface WorkerStats {
  *
  * @throws what `PlumpIPC.start` throws.
  */
-export declare function spawn<Commands = AnyCommands>(module: URL | string, options?: PlumpOptions): PlumpIPC<Commands>;
+export declare function spawn<Commands = AnyCommands>(module: URL | string, options?: PlumpOptions<Commands>): PlumpIPC<Commands>;
 /** Whether this process was started as a worker (by `start`, `spawn`, or with the entries of `createLink()`). */
 export declare const isWorker: boolean;
 /** What `setupAsyncListener` returns. */

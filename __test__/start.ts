@@ -23,7 +23,7 @@ export function start<Commands = AnyCommands>(
   more: PlumpOptions = {},
 ): PlumpIPC<Commands> {
   t.timeout(60_000)
-  const instance = spawn<Commands>(fixture(name), options(more))
+  const instance = spawn<Commands>(fixture(name), options(more) as PlumpOptions<Commands>)
   t.teardown(() => instance.close({ graceMs: 0 }))
   return instance
 }

@@ -37,7 +37,7 @@ export declare function busStats(queue: number): string
 export declare function commandNumber(pool: number, name: string): number
 
 /** Commands registered later. */
-export declare function linkCommands(commands: Array<string>): void
+export declare function linkCommands(commands: Array<string>, rules: string): void
 
 /** Everything is answered: the link ends. */
 export declare function linkEnd(): void
@@ -58,7 +58,7 @@ export declare function linkLeave(): void
 export declare function linkOpen(value: string, version: string): string
 
 /** The module is loaded. */
-export declare function linkReady(commands: Array<string>): void
+export declare function linkReady(commands: Array<string>, rules: string): void
 
 /** What a process that the user starts needs to become a worker. */
 export interface NativeLink {

@@ -303,7 +303,7 @@ const controls = [
     message: { Recalled: [7, 4_294_967_303] },
     bytes: join(int(15), int(2), int(7), int(4_294_967_303)),
   },
-  { name: 'GiveBack', message: { GiveBack: [7] }, bytes: join(int(16), int(1), int(7)) },
+  { name: 'GiveBack', message: { GiveBack: [7] }, bytes: join(int(17), int(1), int(7)) },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))
 const badControls = [
   { name: 'nothing', bytes: Buffer.alloc(0) },

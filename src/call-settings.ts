@@ -1,13 +1,14 @@
-// What one call is made with beside its command and arguments, as numbers for the record of the call.
+// What one call is made with beside its command and arguments, as numbers for the record of the call. What is not given
+// here the core takes from the options of the command and of the instance.
 
 import { hashOf } from './key-hash.js'
 import { CALL_FLAG } from './native.js'
-import type { CallOptions, PlumpOptions } from './options.js'
+import type { CallOptions } from './options.js'
 
-/** `graceMs`: as the pool says. */
-const AS_THE_POOL = 0xffffffff
+/** `graceMs`: not given. */
+const NOT_GIVEN = 0xffffffff
 
-/** Limits of time in milliseconds; 0 = none. */
+/** Limits of time in milliseconds; 0 = not given. */
 export interface CallSettings {
   readonly timeoutMs: number
   readonly queueMs: number
@@ -15,8 +16,9 @@ export interface CallSettings {
   readonly graceMs: number
   /** Whether one of the last three says anything. */
   readonly limited: boolean
-  /** Priority and whether there is a key, as CALL_FLAG has them; the key's hash. */
+  /** Priority, whether there is one, whether there is a key, and whose `timeoutMs` it is, as CALL_FLAG has them. */
   readonly flags: number
+  /** The key's hash. */
   readonly keyLow: number
   readonly keyHigh: number
   /** Whether these say anything. */
@@ -24,50 +26,35 @@ export interface CallSettings {
   readonly signal: AbortSignal | undefined
 }
 
-/** The settings of calls with these options; what is not among them is as `defaults` say. */
-export function callSettings(
-  options: CallOptions | PlumpOptions,
-  defaults: CallSettings = NO_SETTINGS,
-): CallSettings {
-  const queueMs = options.queueMs ?? defaults.queueMs
-  const runMs = options.runMs ?? defaults.runMs
-  const graceMs = options.graceMs ?? defaults.graceMs
-  const priority = options.priority ?? signed(defaults.flags >>> CALL_FLAG.priority)
-  const key = 'key' in options && options.key !== undefined ? hashOf(options.key) : undefined
+/** The settings of calls with these options. */
+export function callSettings(options: CallOptions): CallSettings {
+  const { timeoutMs = 0, queueMs = 0, runMs = 0, graceMs = NOT_GIVEN, priority, signal } = options
+  const key = options.key === undefined ? undefined : hashOf(options.key)
+  const flags =
+    (priority === undefined
+      ? 0
+      : ((priority & 0xff) << CALL_FLAG.priority) | CALL_FLAG.prioritized) |
+    (key === undefined ? 0 : CALL_FLAG.keyed)
   return {
-    timeoutMs: options.timeoutMs ?? defaults.timeoutMs,
-    flags: ((priority & 0xff) << CALL_FLAG.priority) | (key === undefined ? 0 : CALL_FLAG.keyed),
+    timeoutMs,
+    flags,
     keyLow: key?.[0] ?? 0,
     keyHigh: key?.[1] ?? 0,
-    ordered: priority !== 0 || key !== undefined,
+    ordered: flags !== 0,
     queueMs,
     runMs,
     graceMs,
-    limited: queueMs > 0 || runMs > 0 || graceMs !== AS_THE_POOL,
-    signal: 'signal' in options ? options.signal : undefined,
+    limited: queueMs > 0 || runMs > 0 || graceMs !== NOT_GIVEN,
+    signal,
   }
 }
 
 /** The same with at most so many milliseconds for the whole call. */
 export function within(settings: CallSettings, leftMs: number): CallSettings {
-  if (settings.timeoutMs > 0 && settings.timeoutMs <= leftMs) return settings
-  return { ...settings, timeoutMs: leftMs }
+  if (settings.timeoutMs > 0)
+    return settings.timeoutMs <= leftMs ? settings : { ...settings, timeoutMs: leftMs }
+  const flags = settings.flags | CALL_FLAG.capped
+  return { ...settings, timeoutMs: leftMs, flags, ordered: true }
 }
 
-export const NO_SETTINGS: CallSettings = {
-  timeoutMs: 0,
-  queueMs: 0,
-  runMs: 0,
-  graceMs: AS_THE_POOL,
-  limited: false,
-  flags: 0,
-  keyLow: 0,
-  keyHigh: 0,
-  ordered: false,
-  signal: undefined,
-}
-
-/** A byte as a number from -128 to 127. */
-function signed(byte: number): number {
-  return (byte << 24) >> 24
-}
+export const NO_SETTINGS: CallSettings = callSettings({})

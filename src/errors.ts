@@ -55,6 +55,8 @@ export interface WorkerErrorDetails {
   stderr?: string | undefined
   /** Id of the call because of which it was ended. */
   causedBy?: string | undefined
+  /** How many workers had the call. */
+  runs?: number | undefined
 }
 
 /** The worker failed to start, or ended while the call was on it. */
@@ -71,6 +73,11 @@ export class PlumpWorkerError extends PlumpError {
   declare readonly stderr?: string
   /** With `ERR_PLUMP_WORKER_ENDED`: `context.callId` of the call because of which it was ended. */
   declare readonly causedBy?: string
+  /**
+   * How many workers had the call, each of which may have begun it: 1, or more for an idempotent command. Absent where none
+   * had.
+   */
+  declare readonly runs?: number
 
   constructor(code: PlumpErrorCode, message?: string, details: WorkerErrorDetails = {}) {
     super(code, message, details)
@@ -80,6 +87,7 @@ export class PlumpWorkerError extends PlumpError {
     keep(this, 'command', details.command)
     keep(this, 'stderr', details.stderr)
     keep(this, 'causedBy', details.causedBy)
+    keep(this, 'runs', details.runs)
   }
 }
 

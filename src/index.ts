@@ -45,6 +45,7 @@ export type { PlumpLink } from './link.js'
 export type {
   CallOptions,
   CloseOptions,
+  CommandOptions,
   PlumpOptions,
   QueueOptions,
   WorkerRange,

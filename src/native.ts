@@ -77,12 +77,12 @@ export const CALL = {
   length: 4,
   /** Sum of CALL_FLAG. */
   flags: 5,
-  /** Milliseconds until it times out, 0 for never (at most 2^32 - 1). */
+  /** Milliseconds until it times out, 0 where that is not given (at most 2^32 - 1). */
   timeoutMs: 6,
-  /** With CALL_FLAG.limited: milliseconds until it must have begun, and from then until it must be answered; 0 for never. */
+  /** With CALL_FLAG.limited: milliseconds until it must have begun, and from then until it must be answered; 0 where that is not given. */
   queueMs: 7,
   runMs: 8,
-  /** With CALL_FLAG.limited: milliseconds after having been given up until its worker is ended; 2^32 - 1: as the pool says. */
+  /** With CALL_FLAG.limited: milliseconds after having been given up until its worker is ended; 2^32 - 1: not given. */
   graceMs: 9,
   /** With CALL_FLAG.keyed: the hash of its key. */
   keyLow: 10,
@@ -104,6 +104,10 @@ export const CALL_FLAG = {
   limited: 2,
   /** The words of its key count. */
   keyed: 4,
+  /** Its priority counts. */
+  prioritized: 8,
+  /** `timeoutMs` is what is left to the call that it is made in: it gets no more, and less if its command has less. */
+  capped: 16,
   /** Its priority, -100 to 100, is the byte from this bit on. */
   priority: 8,
 } as const
@@ -211,6 +215,8 @@ export interface Failure {
   timeoutMs?: number
   /** Id of the call because of which it happened. */
   causedBy?: string
+  /** How many workers had the call, of which each may have begun it. */
+  runs?: number
 }
 
 /** The JSON of a KIND.pool entry. For `failed`, the entry's bytes have the form of KIND.failed with `{ event: 'failed', ...Failure }`. */
@@ -251,6 +257,20 @@ export interface Allowance {
   readonly memoryAvailableBytes: number | null
   /** What one worker is taken to need. */
   readonly bytesPerWorker: number
+}
+
+/** Options of a command as the core has them; a field is absent where it is not given. */
+export interface Rule {
+  timeoutMs?: number
+  queueMs?: number
+  runMs?: number
+  graceMs?: number
+  priority?: number
+  concurrency?: number
+  idempotent?: boolean
+  retries?: number
+  retryMs?: number
+  maxRetryMs?: number
 }
 
 /** What `poolOpen` takes, as JSON. */
@@ -294,6 +314,10 @@ export interface PoolOptions {
   agingMs: number
   maxQueueBytes: number
   spinUs: number
+  /** What calls are made with that say nothing else. */
+  defaults: Rule
+  /** By the names of commands. */
+  commands: Readonly<Record<string, Rule>>
   /** Version of this package; compared with the worker's. */
   version: string
   /** JSON for the worker's TypeScript half; Rust hands it over unread. */
@@ -355,10 +379,10 @@ export interface Binding {
   linkOpen(value: string, version: string): string
   /** Where the states of calls are, CALL_PLACES of them; once, before `linkReady`. */
   attachStates(states: Uint32Array): void
-  /** The module is loaded: these are its commands, in the order of their numbers. */
-  linkReady(commands: string[]): void
+  /** The module is loaded: these are its commands, in the order of their numbers. `rules`: JSON of `[place, Rule][]`, or ''. */
+  linkReady(commands: string[], rules: string): void
   /** Commands registered later; they get the next numbers. */
-  linkCommands(commands: string[]): void
+  linkCommands(commands: string[], rules: string): void
   /** The module failed to load: `outgoing[0..length]` is the error in built-in form (`encodeThrown`). Blocks until it is written (bounded). */
   linkFailed(length: number): void
   /** This process is about to end by an uncaught error or `process.exit()`: `outgoing[0..length]` is the cause in built-in form. Everything answered so far is flushed (bounded). */

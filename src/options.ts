@@ -5,13 +5,46 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { CodecOption } from './codec/codec.js'
 import { isCodec } from './codec/is-codec.js'
+import { checkCommandName } from './command-names.js'
+import type { AnyCommands, CommandName } from './commands.js'
 import { didYouMean } from './did-you-mean.js'
 import { PlumpError } from './errors.js'
 import { limits } from './generated/limits.js'
 import { shown } from './shown.js'
 
+/**
+ * Options of a command: where it is registered, `plump.command(name, fn, options)`, and at the host, `start(module, { commands:
+ * { [name]: options } })`. What `with(options)` says for a call wins over the host's `commands`, these over the registration,
+ * and that over the options of the instance.
+ */
+export interface CommandOptions {
+  /** Milliseconds a call may take; the clock starts when it is made. */
+  timeoutMs?: number
+  /** Milliseconds a call may wait; the clock starts when it is made and stops when its handler is called. */
+  queueMs?: number
+  /** Milliseconds its handler may run; the clock starts when that is called. */
+  runMs?: number
+  /** Milliseconds its handler has to stop when nobody waits for the call any more, before its worker is ended. */
+  graceMs?: number
+  /** Calls of higher priority go first among those that wait; -100 to 100. */
+  priority?: number
+  /** How many of its calls one worker may have at once, 1 to 65,536. Default: as many as `concurrency` of the instance allows. */
+  concurrency?: number
+  /**
+   * Running it twice does no harm: a call whose worker dies is run again, `retries` times at most. What the handler throws is
+   * never a reason to. Default `false`.
+   */
+  idempotent?: boolean
+  /** How often a call is run again, 0 to 100; only for an idempotent command. Default 2. */
+  retries?: number
+  /** The longest pause before a call is run again for the first time, milliseconds; it doubles each time. Default 100. */
+  retryMs?: number
+  /** What doubling that pause stops at, milliseconds. Default 10,000. */
+  maxRetryMs?: number
+}
+
 /** Options of an instance: for `new PlumpIPC(options)`, `start(module, options)` and `spawn(module, options)`. */
-export interface PlumpOptions {
+export interface PlumpOptions<Commands = AnyCommands> {
   /** Shown in stats and errors. Default: the module's file name. */
   name?: string
   /**
@@ -34,6 +67,8 @@ export interface PlumpOptions {
   execArgv?: readonly string[]
   /** Executable that runs the workers. Default `process.execPath`. */
   execPath?: string
+  /** Options of commands, by their names. They win over those that a command was registered with. */
+  commands?: { readonly [Name in CommandName<Commands>]?: CommandOptions | undefined }
   /** How values become bytes. Default `'structured'`, the semantics of structured clone. */
   codec?: CodecOption
   /** Module whose export `codec` (or default export) is the worker's side of a codec of your own. */
@@ -117,15 +152,15 @@ export interface WorkerRange {
 
 /** Options of one call, for `with(options)`. */
 export interface CallOptions {
-  /** Milliseconds the call may take; the clock starts when it is made. Default: that of the instance. */
+  /** Milliseconds the call may take; the clock starts when it is made. Default: that of the command, or else of the instance. */
   timeoutMs?: number
-  /** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the instance. */
+  /** Milliseconds it may wait; the clock starts when it is made and stops when its handler is called. Default: that of the command, or else of the instance. */
   queueMs?: number
-  /** Milliseconds its handler may run; the clock starts when that is called. Default: that of the instance. */
+  /** Milliseconds its handler may run; the clock starts when that is called. Default: that of the command, or else of the instance. */
   runMs?: number
-  /** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the instance. */
+  /** Milliseconds its handler has to stop when nobody waits for it any more, before its worker is ended. Default: that of the command, or else of the instance. */
   graceMs?: number
-  /** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the instance. */
+  /** Calls of higher priority go first among those that wait; -100 to 100. Default: that of the command, or else of the instance. */
   priority?: number
   /**
    * All calls of one key run on one worker, one at a time, in the order in which they were made. Which worker that is
@@ -172,6 +207,7 @@ type OptionType =
   | { type: 'signal' }
   | { type: 'workers' }
   | { type: 'key' }
+  | { type: 'commands' }
   | { type: 'one of'; values: readonly string[] }
 
 /** One option. */
@@ -199,6 +235,7 @@ export const instanceOptions = [
   { name: 'argv', type: 'strings', default: [] },
   { name: 'execArgv', type: 'strings', default: "the host's without `--inspect…`" },
   { name: 'execPath', type: 'path', default: '`process.execPath`' },
+  { name: 'commands', type: 'commands', default: {} },
   { name: 'codec', type: 'codec', default: 'structured' },
   { name: 'codecModule', type: 'module', default: 'none' },
   { name: 'startTimeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
@@ -249,13 +286,26 @@ const rangeOptions = [
 ] as const satisfies OptionRow[]
 
 export const callOptions = [
+  { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the command's" },
+  { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the command's" },
+  { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the command's" },
+  { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: "the command's" },
+  { name: 'priority', type: 'integer', min: -100, max: 100, default: "the command's" },
+  { name: 'key', type: 'key', default: 'none' },
+  { name: 'signal', type: 'signal', default: 'none' },
+] as const satisfies OptionRow[]
+
+export const commandOptions = [
   { name: 'timeoutMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: "the instance's" },
   { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: "the instance's" },
   { name: 'priority', type: 'integer', min: -100, max: 100, default: "the instance's" },
-  { name: 'key', type: 'key', default: 'none' },
-  { name: 'signal', type: 'signal', default: 'none' },
+  { name: 'concurrency', type: 'integer', min: 1, max: 65_536, default: "the instance's" },
+  { name: 'idempotent', type: 'boolean', default: false },
+  { name: 'retries', type: 'integer', min: 0, max: 100, default: 2 },
+  { name: 'retryMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 100 },
+  { name: 'maxRetryMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 10_000 },
 ] as const satisfies OptionRow[]
 
 export const closeOptions = [
@@ -304,6 +354,20 @@ export function checkOptions<T extends object>(
   return checked as T
 }
 
+/**
+ * The options of a command, checked as `checkOptions` does. `of` says whose they are.
+ *
+ * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, also for `retries` of a command that is not idempotent.
+ */
+export function checkCommandOptions(given: CommandOptions | undefined, of: string): CommandOptions {
+  const checked = checkOptions(given, commandOptions, of)
+  if (checked.retries !== undefined && checked.idempotent !== true)
+    throw invalid(
+      `${of} has retries and is not idempotent: give it \`idempotent: true\` beside them if running it twice does no harm, or leave them out.`,
+    )
+  return checked
+}
+
 /** What an option takes, in words. */
 export function rangeOf(row: OptionRow): string {
   switch (row.type) {
@@ -331,6 +395,8 @@ export function rangeOf(row: OptionRow): string {
       return 'an AbortSignal'
     case 'workers':
       return `an integer from 1 to ${grouped(limits.maxWorkers)}, 'auto' or { min, max, idleMs }`
+    case 'commands':
+      return 'an object of options by the names of commands'
     case 'key':
       return 'a string of 1 to 1,024 UTF-8 bytes'
     case 'one of':
@@ -365,14 +431,15 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
     case 'function':
       return typeof value === 'function' ? value : refuse()
+    case 'commands':
+      return isObject(value) ? checkCommands(value) : refuse()
     case 'key':
       return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_KEY_BYTES
         ? value
         : refuse()
     case 'workers':
       if (value === 'auto') return value
-      if (typeof value === 'object' && value !== null && !Array.isArray(value))
-        return checkRange(value)
+      if (isObject(value)) return checkRange(value)
       return Number.isInteger(value) && within({ min: 1, max: limits.maxWorkers }, value as number)
         ? value
         : refuse()
@@ -383,6 +450,21 @@ function checkOption(row: OptionRow, value: unknown): unknown {
     case 'one of':
       return row.values.includes(value as string) ? value : refuse()
   }
+}
+
+/** @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_INVALID_COMMAND_NAME` */
+function checkCommands(given: object): Record<string, CommandOptions> {
+  const entries = Object.entries(given) as [string, CommandOptions | undefined][]
+  if (entries.length > limits.maxCommands)
+    throw invalid(
+      `commands must name at most ${grouped(limits.maxCommands)} commands, got ${grouped(entries.length)}.`,
+    )
+  return Object.fromEntries(
+    entries.map(([name, options]) => {
+      checkCommandName(name)
+      return [name, checkCommandOptions(options, `commands[${shown(name)}]`)]
+    }),
+  )
 }
 
 /** @throws PlumpError `ERR_PLUMP_INVALID_OPTION` */
@@ -403,15 +485,17 @@ function within(row: { min: number; max: number }, value: number): boolean {
   return value >= row.min && value <= row.max
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && !value.includes('\0')
 }
 
 function isEnvironment(value: unknown): value is Record<string, string | undefined> {
   return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
+    isObject(value) &&
     Object.entries(value).every(
       ([name, text]) =>
         isText(name) && name !== '' && !name.includes('=') && (text === undefined || isText(text)),

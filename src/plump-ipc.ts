@@ -1,6 +1,6 @@
 import type { PlumpBlock } from './block.js'
 import { callAsync } from './call-async.js'
-import { type CallSettings, callSettings, NO_SETTINGS } from './call-settings.js'
+import { callSettings, NO_SETTINGS } from './call-settings.js'
 import { callSync } from './call-sync.js'
 import { checkOptions, callOptions, closeOptions, instanceOptions } from './options.js'
 import type { CallOptions, CloseOptions, PlumpOptions } from './options.js'
@@ -40,13 +40,12 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   #refed = true
   #closed = false
   #closing: Promise<void> | undefined
-  #settings: CallSettings = NO_SETTINGS
 
   /**
    * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
    */
-  constructor(options?: PlumpOptions) {
-    this.#options = checkOptions(options, instanceOptions, 'PlumpIPC')
+  constructor(options?: PlumpOptions<Commands>) {
+    this.#options = checkOptions<PlumpOptions>(options as PlumpOptions, instanceOptions, 'PlumpIPC')
   }
 
   // --- host ---------------------------------------------------------------------------------------------------
@@ -61,8 +60,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
    * `ERR_PLUMP_START_IN_WORKER`, `ERR_PLUMP_NESTING_TOO_DEEP`, `ERR_PLUMP_TOO_MANY_WORKERS`, `ERR_PLUMP_BINDING_MISSING`;
    * PlumpConnectionError `ERR_PLUMP_CLOSED` after `close()`.
    */
-  start(module: URL | string, options?: PlumpOptions): this {
-    const checked = checkOptions(options, instanceOptions, 'start()')
+  start(module: URL | string, options?: PlumpOptions<Commands>): this {
+    const checked = checkOptions<PlumpOptions>(options as PlumpOptions, instanceOptions, 'start()')
     const url = moduleUrl(module)
     if (this.#pool !== undefined)
       throw new PlumpError(
@@ -100,7 +99,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     ...args: CommandArguments<Commands[Name]>
   ): CommandResult<Commands[Name]> {
     const pool = this.#pool ?? this.#started()
-    return callSync(pool, name, args, this.#settings) as CommandResult<Commands[Name]>
+    return callSync(pool, name, args, NO_SETTINGS) as CommandResult<Commands[Name]>
   }
 
   /**
@@ -113,7 +112,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   ): Promise<CommandResult<Commands[Name]>> {
     const pool = this.#pool
     const promise =
-      pool === undefined ? this.#notStarted() : callAsync(pool, name, args, this.#settings)
+      pool === undefined ? this.#notStarted() : callAsync(pool, name, args, NO_SETTINGS)
     return promise as Promise<CommandResult<Commands[Name]>>
   }
 
@@ -123,16 +122,13 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
    * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`
    */
   with(options: CallOptions): Calls<Commands> {
-    const checked = checkOptions(options, callOptions, 'with()')
-    let settings: CallSettings | undefined
-    // The instance's own are known when it was started.
-    const all = (): CallSettings => (settings ??= callSettings(checked, this.#settings))
+    const settings = callSettings(checkOptions(options, callOptions, 'with()'))
     return {
-      call: (name, ...args) => callSync(this.#started(), name, args, all()) as never,
+      call: (name, ...args) => callSync(this.#started(), name, args, settings) as never,
       acall: (name, ...args) =>
         (this.#pool === undefined
           ? this.#notStarted()
-          : callAsync(this.#pool, name, args, all())) as never,
+          : callAsync(this.#pool, name, args, settings)) as never,
     }
   }
 
@@ -260,9 +256,10 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
 
   /**
    * Registers a command of this process. A function: `command(fn)`, `command(name, fn)`; it is returned, and runs with
-   * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`.
+   * the instance given to `setContext` as `this`, if there is one. A method: `@plump.command()`, `@plump.command(name)`. Each
+   * form takes options for the calls of the command behind that, see `CommandOptions`.
    *
-   * @throws PlumpError `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
+   * @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`, `ERR_PLUMP_INVALID_ARGUMENT`
    */
   get command(): CommandForms {
     return command
@@ -308,7 +305,6 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     plumpBus.open()
     const pool = new Pool(environment, url, options)
     pool.refed = this.#refed
-    this.#settings = callSettings(options)
     this.#pool = pool
     return pool
   }
@@ -349,6 +345,8 @@ export interface PlumpStats {
   readonly needsDrain: boolean
   /** Workers that were started in place of others. */
   readonly restarts: number
+  /** How often calls of idempotent commands were run again because their workers had ended. */
+  readonly retries: number
   /** Whether workers are started as they are needed: not while too many fail (`maxRestarts`). */
   readonly circuit: 'closed' | 'open' | 'halfOpen'
   /** What `workers: 'auto'` has found; absent with a number. */
@@ -421,6 +419,7 @@ const NOT_STARTED: PlumpStats = {
   queuedBytes: 0,
   needsDrain: false,
   restarts: 0,
+  retries: 0,
   circuit: 'closed',
   spinHits: 0,
   spinMisses: 0,

@@ -20,6 +20,7 @@ import {
   type NativeLink,
   type PoolEvent,
   type PoolOptions,
+  type Rule,
   NO_COMMAND,
 } from './native.js'
 import type { PlumpOptions } from './options.js'
@@ -419,9 +420,17 @@ function nativeOptions(
     maxQueue: options.maxQueue ?? 1_000_000,
     maxQueueBytes: options.maxQueueBytes ?? 2 * 1024 ** 3,
     spinUs: welcome.spinUs,
+    defaults: defaultsOf(options),
+    commands: (options.commands ?? {}) as Record<string, Rule>,
     version,
     welcome: JSON.stringify(welcome),
   }
+}
+
+/** `graceMs` is not among them: the core has one for everything that it is not said for. */
+function defaultsOf({ timeoutMs, queueMs, runMs, priority }: PlumpOptions): Rule {
+  // JSON leaves out what is undefined.
+  return { timeoutMs, queueMs, runMs, priority } as Rule
 }
 
 /** @throws PlumpError `ERR_PLUMP_NESTING_TOO_DEEP` */

@@ -3,6 +3,7 @@
 import { checkCommandName } from './command-names.js'
 import type { Handler } from './commands.js'
 import { PlumpError } from './errors.js'
+import type { CommandOptions } from './options.js'
 import { once } from './shared.js'
 
 /** What a command runs with as `this`. */
@@ -20,6 +21,8 @@ export interface Command {
   readonly name: string
   readonly handler: Handler
   self: Self
+  /** What holds for its calls. */
+  readonly options: CommandOptions
 }
 
 export class Registry {
@@ -31,21 +34,27 @@ export class Registry {
   onAdd: ((command: Command) => void) | undefined
 
   /**
-   * Adds a command. The same function under the same name counts once.
+   * Adds a command. The same function under the same name counts once; its options are those it was registered with first.
    *
    * @throws PlumpError `ERR_PLUMP_DUPLICATE_COMMAND`, `ERR_PLUMP_INVALID_COMMAND_NAME`
    */
-  add(name: string, handler: Handler, self: Self): Command {
+  add(name: string, handler: Handler, self: Self, options: CommandOptions = {}): Command {
     checkCommandName(name)
     const present = this.commands.get(name)
     if (present !== undefined) {
-      if (present.handler === handler) return present
+      if (present.handler === handler) {
+        if (!saysMore(options, present.options)) return present
+        throw new PlumpError(
+          'ERR_PLUMP_DUPLICATE_COMMAND',
+          `'${name}' was registered before with other options. Give them where it is registered first.`,
+        )
+      }
       throw new PlumpError(
         'ERR_PLUMP_DUPLICATE_COMMAND',
         `Two different functions were registered as '${name}'. Give one of them another name.`,
       )
     }
-    const command: Command = { name, handler, self }
+    const command: Command = { name, handler, self, options }
     this.commands.set(name, command)
     this.onAdd?.(command)
     return command
@@ -80,6 +89,12 @@ export class Registry {
       )
     return this.context
   }
+}
+
+function saysMore(options: CommandOptions, known: CommandOptions): boolean {
+  return Object.entries(options).some(
+    ([name, value]) => known[name as keyof CommandOptions] !== value,
+  )
 }
 
 /** The registry of this process. */

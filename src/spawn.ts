@@ -15,7 +15,7 @@ import { PlumpIPC } from './plump-ipc.js'
  */
 export function spawn<Commands = AnyCommands>(
   module: URL | string,
-  options?: PlumpOptions,
+  options?: PlumpOptions<Commands>,
 ): PlumpIPC<Commands> {
   return new PlumpIPC<Commands>(options).start(module)
 }

@@ -22,6 +22,7 @@ import test, { type ExecutionContext } from 'ava'
 import {
   callOptions,
   closeOptions,
+  commandOptions,
   instanceOptions,
   type OptionRow,
   queueOptions,
@@ -124,6 +125,7 @@ test('the quick start is under 15 lines', (t) => {
 const tables: [title: string, rows: readonly OptionRow[]][] = [
   ['options of an instance', instanceOptions],
   ['options of a call', callOptions],
+  ['options of a command', commandOptions],
   ['options of close', closeOptions],
   ['options of a queue', queueOptions],
 ]
@@ -177,6 +179,8 @@ function saidOf(row: OptionRow): string[] {
       return ['a function']
     case 'boolean':
       return ['true or false']
+    case 'commands':
+      return ['by their names']
     case 'workers':
       return ['1 to 1,024', "'auto'", '{ min, max, idleMs }']
     case 'key':

@@ -3,10 +3,13 @@
 import {
   type CommandArguments,
   type CommandName,
+  type CommandOptions,
   plump,
   type PlumpErrorCode,
   PlumpIPC,
+  type PlumpOptions,
   PlumpTimeoutError,
+  type PlumpWorkerError,
   spawn,
 } from '../../src/index.js'
 
@@ -50,6 +53,23 @@ export async function fromAModule(): Promise<void> {
   spawn(new URL('file:///math.js'), { worker: 2 })
 }
 
+export function optionsOfCommands(loosely: PlumpOptions): void {
+  const url = new URL('file:///math.js')
+  spawn<MathModule>(url, { commands: { add: { concurrency: 1, timeoutMs: 500 } } })
+  new PlumpIPC<MathModule>({ commands: { train: { idempotent: true, retries: 3 } } })
+  new PlumpIPC<MathModule>().start(url, { commands: { add: { priority: 5 } } })
+  spawn(url, { commands: { anything: { queueMs: 5 } } })
+  spawn<MathModule>(url, loosely)
+  // @ts-expect-error no such command
+  spawn<MathModule>(url, { commands: { subtract: { priority: 1 } } })
+  // @ts-expect-error no option of a command
+  spawn<MathModule>(url, { commands: { add: { key: 'a' } } })
+  // @ts-expect-error no option of a call
+  new PlumpIPC().with({ idempotent: true })
+  // @ts-expect-error a wrong type
+  spawn(url, { commands: { anything: { idempotent: 1 } } })
+}
+
 class Camera {
   #position = 0
   move(by: number): number {
@@ -80,6 +100,20 @@ export function commandForms(): void {
     return text
   })
   holds<Equal<typeof named, (text: string) => string>>()
+  const limited = plump.command('limited', (a: number) => a, { concurrency: 1 })
+  holds<Equal<typeof limited, (a: number) => number>>()
+  plump.command(function retried() {}, { idempotent: true, retries: 5, retryMs: 10 })
+  const more: CommandOptions = { graceMs: 5, maxRetryMs: 100 }
+  // @ts-expect-error an unknown option
+  plump.command('limited', () => 1, { concurency: 1 })
+  // @ts-expect-error a signal is for a call
+  plump.command(() => 1, { signal: undefined })
+  class WithOptions {
+    @plump.command('one', { priority: 1 }) one() {}
+    @plump.command({ timeoutMs: 5 }) two() {}
+    @plump.command(undefined, more) three() {}
+  }
+  void WithOptions
   class Decorated {
     @plump.command() one(by: number) {
       return by
@@ -90,6 +124,10 @@ export function commandForms(): void {
     @plump.command() field = 1
   }
   void Decorated
+}
+
+export function runs(error: PlumpWorkerError): void {
+  holds<Equal<typeof error.runs, number | undefined>>()
 }
 
 export function errors(error: PlumpTimeoutError): void {

@@ -8,7 +8,7 @@ import { encodeThrown } from '../codec/thrown.js'
 import { PlumpSerializationError } from '../errors.js'
 import type { CallTaker, Exchange } from '../exchange.js'
 import { codes, type PlumpErrorCode } from '../generated/codes.js'
-import { ANSWERED, CALL_PLACES, CALL_STATE } from '../native.js'
+import { ANSWERED, CALL_PLACES, CALL_STATE, type Rule } from '../native.js'
 import type { Command, Registry } from '../registry.js'
 import type { Contexts } from './context.js'
 
@@ -84,15 +84,20 @@ export class Server implements CallTaker {
     return this.#running > 0
   }
 
-  /** Gives commands their numbers, in the order in which they are announced to the host. */
-  announce(commands: Iterable<Command>): string[] {
+  /**
+   * Gives commands their numbers, in the order in which they are announced to the host. Their names, and as JSON the options
+   * of those that have some, by their places.
+   */
+  announce(commands: Iterable<Command>): [names: string[], rules: string] {
     const names: string[] = []
+    const rules: [place: number, Rule][] = []
     for (const command of commands) {
+      if (Object.keys(command.options).length > 0) rules.push([names.length, command.options])
       const isAsync = types.isAsyncFunction(command.handler)
       this.#commands.push({ command, isAsync, averageUs: Number.POSITIVE_INFINITY, begun: 0 })
       names.push(command.name)
     }
-    return names
+    return [names, rules.length === 0 ? '' : JSON.stringify(rules)]
   }
 
   call(

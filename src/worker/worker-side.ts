@@ -95,9 +95,9 @@ export class WorkerSide {
     })
     this.#server = server
     this.#state = 'serving'
-    const names = server.announce(registry.commands.values())
-    registry.onAdd = (command) => opened.binding.linkCommands(server.announce([command]))
-    opened.binding.linkReady(names)
+    const announced = server.announce(registry.commands.values())
+    registry.onAdd = (command) => opened.binding.linkCommands(...server.announce([command]))
+    opened.binding.linkReady(...announced)
     opened.setWorker(server)
   }
 

@@ -80,6 +80,7 @@ fn ticket(id: CallId) -> Ticket {
         priority: 0,
         key: None,
         command: COMMAND,
+        limited: false,
         made_at: 0,
     }
 }

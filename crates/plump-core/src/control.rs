@@ -1,6 +1,7 @@
 //! What both sides tell each other besides calls and events: serde types in bincode, with a limit on what decoding may allocate.
 
 use crate::limits::MAX_CONTROL_BYTES;
+use crate::rules::Rule;
 use serde::{Deserialize, Serialize};
 
 /// The protocol's version; both sides must have the same.
@@ -63,6 +64,8 @@ pub enum Control {
     Recall,
     /// Worker to host: these calls had not begun and never will, in the order in which they came.
     Recalled(Vec<u64>),
+    /// Worker to host: options of commands, each by its place among the names of the `Commands` that follows.
+    Rules(Vec<(u32, Rule)>),
     /// Host to worker: those of these calls that have not begun must not; answer with `Recalled`. Others may.
     GiveBack(Vec<u64>),
 }
@@ -100,6 +103,13 @@ mod tests {
             Control::Ping(7),
             Control::Commands(vec!["add".into(), "ä".into()]),
             Control::LastWords(vec![0; 1000]),
+            Control::Rules(vec![(
+                3,
+                Rule {
+                    priority: Some(-5),
+                    ..Rule::default()
+                },
+            )]),
         ] {
             assert_eq!(Control::decode(&message.encode()), Some(message));
         }

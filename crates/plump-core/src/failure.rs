@@ -72,6 +72,18 @@ impl Failure {
         self.encode_json(&serde_json::to_value(self).unwrap_or(Value::Null))
     }
 
+    /// The same, for a call that so many workers had.
+    #[must_use]
+    pub fn encode_after(&self, runs: u32) -> Vec<u8> {
+        let mut json = serde_json::to_value(self).unwrap_or(Value::Null);
+        if let Value::Object(fields) = &mut json
+            && runs > 0
+        {
+            fields.insert("runs".into(), runs.into());
+        }
+        self.encode_json(&json)
+    }
+
     /// Its bytes as the event of a pool.
     #[must_use]
     pub fn encode_event(&self) -> Vec<u8> {

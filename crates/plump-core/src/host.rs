@@ -9,6 +9,8 @@ mod growing;
 mod liveness;
 mod pool;
 mod retiring;
+mod retrying;
+mod ruling;
 mod sending;
 mod starting;
 mod stats;
@@ -25,7 +27,8 @@ use crate::failure::Failure;
 use crate::inbox::EntryKind;
 use crate::limits::MAX_COMMANDS;
 use crate::platform;
-use crate::router::{CallId, CallLimits};
+use crate::router::CallId;
+use crate::rules::Asked;
 
 /// Bytes read from one worker before the next gets its turn.
 const READ_BUDGET_BYTES: usize = 1024 * 1024;
@@ -42,14 +45,10 @@ pub struct CallRequest {
     pub command: u32,
     /// The caller's own number for it, under which its outcome is handed out.
     pub token: u32,
-    /// Milliseconds until it times out, 0 for never.
-    pub timeout_ms: u32,
     /// The calling thread will block for it.
     pub blocking: bool,
-    /// Its other limits of time.
-    pub limits: CallLimits,
-    /// Higher goes first.
-    pub priority: i8,
+    /// Its limits of time and its priority.
+    pub asked: Asked,
     /// Calls of one key run on one worker, one at a time, in their order.
     pub key: Option<u64>,
     /// The block that its last part is, by the number of its allocation; 0 for none.
@@ -103,7 +102,9 @@ impl Environment {
         if pool.was_ready || pool.names.len() >= MAX_COMMANDS {
             return Some(UNKNOWN_COMMAND);
         }
-        Some(pool.names.number(name))
+        let number = pool.names.number(name);
+        pool.rules.learn(&pool.names);
+        Some(number)
     }
 
     /// Makes a call; its id comes back.

@@ -27,6 +27,7 @@ pub mod queue;
 pub mod queue_limits;
 pub mod restarts;
 pub mod router;
+pub mod rules;
 pub mod scaling;
 pub mod sent_log;
 pub mod stderr;

@@ -18,6 +18,7 @@ use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAM
 use crate::memory::{MemoryGiver, MemoryTaker};
 use crate::platform::{self, Bell, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
+use crate::rules::Rule;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -355,21 +356,20 @@ impl Environment {
         }
     }
 
-    /// Announces commands, which get the next numbers.
-    pub fn announce(&self, names: &[String]) {
+    /// Announces commands, which get the next numbers, and options of some of them, by their places among `names`.
+    pub fn announce(&self, names: &[String], rules: &[(u32, Rule)]) {
         self.shared().with(|state| {
-            for names in names.chunks(NAMES_PER_MESSAGE) {
-                state.send_up(&Control::Commands(names.to_vec()));
+            state.prepare_commands(names, rules);
+            if state.control_up().is_some_and(|port| port.flush().is_err()) {
+                host_is_gone();
             }
         });
     }
 
     /// The module is loaded, with these commands. All of it is one write: each would wake the host.
-    pub fn announce_ready(&self, names: &[String]) {
+    pub fn announce_ready(&self, names: &[String], rules: &[(u32, Rule)]) {
         self.shared().with(|state| {
-            for names in names.chunks(NAMES_PER_MESSAGE) {
-                state.prepare_up(&Control::Commands(names.to_vec()));
-            }
+            state.prepare_commands(names, rules);
             state.send_up(&Control::Ready);
         });
     }
@@ -624,6 +624,23 @@ impl State {
     fn prepare_up(&mut self, message: &Control) {
         if let Some(port) = self.control_up() {
             port.send_owned(Header::new(FrameKind::Control, 0, 0, 0), message.encode());
+        }
+    }
+
+    fn prepare_commands(&mut self, names: &[String], rules: &[(u32, Rule)]) {
+        let mut from = 0;
+        for names in names.chunks(NAMES_PER_MESSAGE) {
+            let to = from + u32::try_from(names.len()).unwrap_or(u32::MAX);
+            let theirs: Vec<_> = rules
+                .iter()
+                .filter(|(place, _)| (from..to).contains(place))
+                .map(|(place, rule)| (place - from, rule.clone()))
+                .collect();
+            if !theirs.is_empty() {
+                self.prepare_up(&Control::Rules(theirs));
+            }
+            self.prepare_up(&Control::Commands(names.to_vec()));
+            from = to;
         }
     }
 

@@ -5,6 +5,7 @@
 //! | shared | calls without a key | any worker |
 //! | of a command | calls without a key of a command that may not run as often as a worker likes | a worker in which it does not run that often yet |
 //! | of a place | the first call of every key that belongs to that place | the worker in that place |
+//! | of a place and a command | of those, the calls of a command as above | the same, if the command does not run that often in it yet |
 //!
 //! Behind the first call of a key wait its others, in the order in which they were made; the next one comes into the lane
 //! when no worker holds the one before it any more. So two calls of one key are never with workers at once, also when the
@@ -33,6 +34,8 @@ pub struct Ticket {
     pub key: Option<u64>,
     /// Its command, by the pool's number.
     pub command: u32,
+    /// Its command may not run as often in a worker as that likes.
+    pub limited: bool,
     /// When it was made, nanoseconds of the monotonic clock.
     pub made_at: u64,
 }
@@ -47,6 +50,7 @@ impl Ticket {
             priority: call.priority,
             key: call.key,
             command: call.command,
+            limited: call.limited,
             made_at: call.made_at,
         }
     }
@@ -63,6 +67,9 @@ pub enum For {
 
 /// The place of keys that have none: there is no worker at all.
 const NOWHERE: u32 = u32::MAX;
+
+/// Beside a place: its lane for calls of all commands but those that have one of their own.
+const UNLIMITED: u32 = u32::MAX;
 
 /// Calls of one lane, by priority.
 #[derive(Debug, Default)]
@@ -160,7 +167,7 @@ struct Key {
 enum Found {
     Shared,
     Command(u32),
-    Place(u32),
+    Place(u32, u32),
 }
 
 /// The calls of a pool that wait.
@@ -169,7 +176,7 @@ pub struct Queue {
     aging_ns: i128,
     shared: Lane,
     commands: BTreeMap<u32, Lane>,
-    places: BTreeMap<u32, Lane>,
+    places: BTreeMap<(u32, u32), Lane>,
     keys: FxHashMap<u64, Key>,
     waiting: usize,
     bytes: usize,
@@ -192,7 +199,8 @@ impl Queue {
 
     /// Adds a call. `limited`: its command may not run as often in a worker as that likes. `places`: those that keys may
     /// belong to now.
-    pub fn push(&mut self, ticket: Ticket, limited: bool, places: &[u32]) {
+    pub fn push(&mut self, mut ticket: Ticket, limited: bool, places: &[u32]) {
+        ticket.limited = limited;
         self.waiting += 1;
         self.bytes += ticket.bytes;
         if let Some(key) = ticket.key {
@@ -214,7 +222,8 @@ impl Queue {
 
     /// Adds a call again that had been taken out: it was with a worker and has not begun. Its turn is that of when it was
     /// made.
-    pub fn push_again(&mut self, ticket: Ticket, limited: bool, places: &[u32]) {
+    pub fn push_again(&mut self, mut ticket: Ticket, limited: bool, places: &[u32]) {
+        ticket.limited = limited;
         self.waiting += 1;
         self.bytes += ticket.bytes;
         match ticket.key {
@@ -234,7 +243,10 @@ impl Queue {
         let of_key = self.keys.entry(key).or_default();
         of_key.first = Some(ticket.id);
         of_key.place = Some(place);
-        self.places.entry(place).or_default().insert(ticket);
+        self.places
+            .entry(lane_of(place, &ticket))
+            .or_default()
+            .insert(ticket);
     }
 
     /// Whether a call with that key could go at once, because nothing of its key waits or runs.
@@ -271,7 +283,7 @@ impl Queue {
                 return;
             }
             let whom = match found {
-                Found::Place(place) => For::Place(place),
+                Found::Place(place, _) => For::Place(place),
                 Found::Shared | Found::Command(_) => For::Anyone,
             };
             if let Some(worker) = lane.peek(level).and_then(|ticket| worker(whom, ticket)) {
@@ -282,14 +294,29 @@ impl Queue {
         for (command, lane) in &mut self.commands {
             look(lane, Found::Command(*command));
         }
-        for (place, lane) in &mut self.places {
-            look(lane, Found::Place(*place));
+        for ((place, command), lane) in &mut self.places {
+            look(lane, Found::Place(*place, *command));
         }
         let (_, level, found, worker) = best?;
         let ticket = match found {
             Found::Shared => self.shared.take(level)?,
-            Found::Command(command) => self.commands.get_mut(&command)?.take(level)?,
-            Found::Place(place) => self.places.get_mut(&place)?.take(level)?,
+            // Of these lanes there can be many: each is looked at every time, so that none stays that is empty.
+            Found::Command(command) => {
+                let lane = self.commands.get_mut(&command)?;
+                let ticket = lane.take(level)?;
+                if lane.len() == 0 {
+                    self.commands.remove(&command);
+                }
+                ticket
+            }
+            Found::Place(place, command) => {
+                let lane = self.places.get_mut(&(place, command))?;
+                let ticket = lane.take(level)?;
+                if command != UNLIMITED && lane.len() == 0 {
+                    self.places.remove(&(place, command));
+                }
+                ticket
+            }
         };
         if let Some(key) = ticket.key.and_then(|key| self.keys.get_mut(&key)) {
             key.place = None;
@@ -359,13 +386,49 @@ impl Queue {
         }
     }
 
+    /// What is known of calls that wait has changed. `revise` sets the priority of each, and says whether its command may not
+    /// run as often in a worker as that likes.
+    pub fn revise(&mut self, mut revise: impl FnMut(&mut Ticket) -> bool) {
+        let mut waiting: Vec<Ticket> = self.shared.drain().collect();
+        for lane in self.commands.values_mut() {
+            waiting.extend(lane.drain());
+        }
+        waiting.sort_by_key(|ticket| ticket.made_at);
+        self.commands.clear();
+        for mut ticket in waiting {
+            ticket.limited = revise(&mut ticket);
+            if ticket.limited {
+                self.commands
+                    .entry(ticket.command)
+                    .or_default()
+                    .push(ticket);
+            } else {
+                self.shared.push(ticket);
+            }
+        }
+        for ((place, _), mut lane) in std::mem::take(&mut self.places) {
+            for mut ticket in lane.drain() {
+                ticket.limited = revise(&mut ticket);
+                self.places
+                    .entry(lane_of(place, &ticket))
+                    .or_default()
+                    .insert(ticket);
+            }
+        }
+        for key in self.keys.values_mut() {
+            for ticket in &mut key.rest {
+                ticket.limited = revise(ticket);
+            }
+        }
+    }
+
     /// The places for which calls wait.
     pub fn wanted_places(&mut self, waits: impl Fn(CallId) -> bool) -> Vec<u32> {
         let aging_ns = self.aging_ns;
         self.places
             .iter_mut()
-            .filter(|(place, _)| **place != NOWHERE)
-            .filter_map(|(place, lane)| lane.first(aging_ns, &waits).map(|_| *place))
+            .filter(|((place, _), _)| *place != NOWHERE)
+            .filter_map(|((place, _), lane)| lane.first(aging_ns, &waits).map(|_| *place))
             .collect()
     }
 
@@ -397,6 +460,9 @@ impl Queue {
         for lane in self.commands.values_mut().chain(self.places.values_mut()) {
             lane.retain(&waits);
         }
+        self.commands.retain(|_, lane| lane.len() > 0);
+        self.places
+            .retain(|(_, command), lane| *command == UNLIMITED || lane.len() > 0);
         for key in self.keys.values_mut() {
             key.rest.retain(|ticket| waits(ticket.id));
         }
@@ -439,6 +505,18 @@ impl Queue {
     }
 }
 
+/// The lane of a place that a call waits in.
+fn lane_of(place: u32, ticket: &Ticket) -> (u32, u32) {
+    (
+        place,
+        if ticket.limited {
+            ticket.command
+        } else {
+            UNLIMITED
+        },
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -454,6 +532,7 @@ mod tests {
             priority,
             key: None,
             command: 0,
+            limited: false,
             made_at,
         }
     }
@@ -734,5 +813,70 @@ mod tests {
             .collect();
         assert_eq!(ids.len(), 20);
         assert!(queue.is_empty() && queue.is_free(0));
+    }
+
+    #[test]
+    fn a_call_of_a_key_whose_command_has_no_room_holds_up_no_other_key() {
+        let mut queue = Queue::new(AGING);
+        for id in 0..3 {
+            queue.push(keyed(id, id, 0), true, &[0]);
+        }
+        queue.push(
+            Ticket {
+                command: 5,
+                ..keyed(3, 3, 0)
+            },
+            false,
+            &[0],
+        );
+        let next = |queue: &mut Queue, room: bool| {
+            queue
+                .next(all, |_, ticket| (room || ticket.command == 5).then_some(()))
+                .map(|(ticket, ())| ticket.id)
+        };
+        assert_eq!(next(&mut queue, false), Some(3));
+        assert_eq!(next(&mut queue, false), None);
+        for id in 0..3 {
+            assert_eq!(next(&mut queue, true), Some(id));
+        }
+        assert!(queue.is_empty());
+        assert_eq!(queue.places.len(), 1, "lanes of commands do not pile up");
+    }
+
+    #[test]
+    fn what_becomes_known_of_calls_that_wait_changes_their_lanes_and_their_turn() {
+        let mut queue = Queue::new(AGING);
+        for id in 0..4 {
+            let of_command = Ticket {
+                command: u32::try_from(id % 2).unwrap(),
+                ..ticket(id, 0, id)
+            };
+            queue.push(of_command, false, &[0]);
+        }
+        for id in 4..8 {
+            let of_command = Ticket {
+                command: u32::try_from(id % 2).unwrap(),
+                ..keyed(id, id / 6, 0)
+            };
+            queue.push(of_command, false, &[0]);
+        }
+        queue.revise(|ticket| {
+            ticket.priority = i8::from(ticket.id == 3) * 2 + i8::from(ticket.id == 6);
+            ticket.command == 1
+        });
+        assert_eq!((queue.len(), queue.bytes()), (8, 80));
+        assert_eq!(queue.commands.len(), 1);
+        let unlimited =
+            std::iter::from_fn(|| queue.next(all, |_, ticket| (ticket.command == 0).then_some(())));
+        let ids: Vec<CallId> = unlimited.map(|(ticket, ())| ticket.id).collect();
+        assert_eq!(ids, [6, 0, 2, 4]);
+        assert_eq!(
+            order(&mut queue),
+            [3, 1],
+            "5 and 7 wait for those of their keys"
+        );
+        queue.release(0, 4, &[0], all);
+        queue.release(1, 6, &[0], all);
+        assert_eq!(order(&mut queue), [5, 7]);
     }
 }

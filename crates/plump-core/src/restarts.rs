@@ -394,7 +394,7 @@ impl<C> Restarts<C> {
 }
 
 /// `first`, doubled so many times, `longest` at the most.
-fn doubled(first: Duration, times: usize, longest: Duration) -> Duration {
+pub(crate) fn doubled(first: Duration, times: usize, longest: Duration) -> Duration {
     let factor = 1_u32
         .checked_shl(u32::try_from(times).unwrap_or(u32::MAX))
         .unwrap_or(u32::MAX);

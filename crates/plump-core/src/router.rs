@@ -2,6 +2,7 @@
 
 use crate::block::Lease;
 use crate::limits::{MAX_PREFETCH, PREFETCH_US};
+use crate::rules::Asked;
 use crate::sent_log::Kept;
 use std::collections::HashMap;
 use std::time::Instant;
@@ -60,8 +61,22 @@ pub struct Call {
     pub key: Option<u64>,
     /// When it was made, nanoseconds of the monotonic clock; of no two calls the same.
     pub made_at: u64,
+    /// When it must have begun.
+    pub begin_by: Option<Instant>,
     /// Its worker has said that it has begun.
     pub begun: bool,
+    /// When it must be answered, as its limit for running has it.
+    pub run_by: Option<Instant>,
+    /// What it was asked for with and when, as long as more may become known that applies to it.
+    pub asked: Option<(Asked, Instant)>,
+    /// Its command may not run as often as its worker likes.
+    pub limited: bool,
+    /// How often it is run again when its worker dies.
+    pub retries: u32,
+    /// How many workers have died that had it.
+    pub lost: u32,
+    /// It pauses before it is run again: it is with no worker and in no queue.
+    pub pausing: bool,
     /// Its payload while a worker has it, so that it can be sent to another one.
     pub kept: Option<Kept>,
     /// Its payload while it waits in the queue.
@@ -102,7 +117,14 @@ impl Calls {
                 priority: 0,
                 key: None,
                 made_at: 0,
+                begin_by: None,
                 begun: false,
+                run_by: None,
+                asked: None,
+                limited: false,
+                retries: 0,
+                lost: 0,
+                pausing: false,
                 kept: None,
                 payload: Vec::new(),
                 shown: 0,
@@ -119,6 +141,9 @@ impl Calls {
         (call.timeout_ms, call.deadline) = (0, None);
         (call.limits, call.begun, call.kept) = (CallLimits::default(), false, None);
         (call.priority, call.key, call.made_at) = (0, None, 0);
+        (call.begin_by, call.run_by, call.asked) = (None, None, None);
+        (call.limited, call.pausing) = (false, false);
+        (call.retries, call.lost) = (0, 0);
         u64::from(call.epoch) << 32 | u64::from(slot)
     }
 

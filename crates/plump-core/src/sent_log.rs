@@ -12,6 +12,9 @@ const TIDY_ABOVE_BYTES: usize = 16 * 1024;
 /// Memory that an empty log keeps.
 const KEPT_BYTES: usize = 256 * 1024;
 
+/// In `Kept::at`: the payload has memory of its own, and this is its number.
+const LARGE: usize = 1 << (usize::BITS - 1);
+
 /// Where a payload is in its log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
@@ -25,6 +28,8 @@ pub struct SentLog {
     bytes: Vec<u8>,
     live: usize,
     count: usize,
+    /// Few: places that are free are empty.
+    large: Vec<Vec<u8>>,
 }
 
 impl SentLog {
@@ -43,14 +48,36 @@ impl SentLog {
         Kept { at, length }
     }
 
+    /// The same for a large one, which has memory of its own and is never moved.
+    pub fn keep_large(&mut self, parts: &[&[u8]]) -> Kept {
+        let length = padded_length(parts);
+        let mut bytes = Vec::with_capacity(length);
+        extend_padded(&mut bytes, parts);
+        let free = self.large.iter().position(Vec::is_empty);
+        let number = free.unwrap_or(self.large.len());
+        if free.is_none() {
+            self.large.push(Vec::new());
+        }
+        self.large[number] = bytes;
+        let at = LARGE | number;
+        Kept { at, length }
+    }
+
     /// A payload that is kept.
     #[must_use]
     pub fn get(&self, kept: Kept) -> &[u8] {
+        if kept.at & LARGE != 0 {
+            return &self.large[kept.at & !LARGE];
+        }
         &self.bytes[kept.at..kept.at + kept.length]
     }
 
     /// A payload that is not needed any more.
     pub fn forget(&mut self, kept: Kept) {
+        if kept.at & LARGE != 0 {
+            self.large[kept.at & !LARGE] = Vec::new();
+            return;
+        }
         self.live -= kept.length;
         self.count -= 1;
         if self.count == 0 {
@@ -70,7 +97,7 @@ impl SentLog {
     /// Moves what is kept together; `all` are the places of everything that is.
     pub fn tidy<'a>(&mut self, all: impl Iterator<Item = &'a mut Kept>) {
         let mut bytes = Vec::with_capacity(2 * self.live);
-        for kept in all {
+        for kept in all.filter(|kept| kept.at & LARGE == 0) {
             let at = bytes.len();
             bytes.extend_from_slice(self.get(*kept));
             kept.at = at;
@@ -125,8 +152,31 @@ mod tests {
     #[test]
     fn an_empty_log_gives_its_memory_back() {
         let mut log = SentLog::default();
-        let kept = log.keep(&[&vec![0; 1 << 20]]);
-        log.forget(kept);
+        let part = vec![0; 1 << 15];
+        let kept: Vec<Kept> = (0..32).map(|_| log.keep(&[&part])).collect();
+        for kept in kept {
+            log.forget(kept);
+        }
         assert_eq!(log.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn large_payloads_have_memory_of_their_own() {
+        let mut log = SentLog::default();
+        let (one, two) = (vec![1; 100_000], vec![2; 200_000]);
+        let mut small = log.keep(&[b"small"]);
+        let mut kept = [
+            log.keep_large(&[&one]),
+            log.keep_large(&[b"12345678", &two]),
+        ];
+        log.tidy(kept.iter_mut().chain(std::iter::once(&mut small)));
+        assert_eq!(log.get(kept[0]), one);
+        assert_eq!(&log.get(kept[1])[8..], two);
+        assert_eq!(log.get(small), b"small");
+        log.forget(kept[0]);
+        let again = log.keep_large(&[&two]);
+        assert_eq!(again.at, kept[0].at, "a free place is used again");
+        assert_eq!(log.get(again), two);
+        assert!(log.bytes.capacity() < 1000);
     }
 }

@@ -16,6 +16,8 @@ pub enum Timer {
     Run(u64),
     /// A call that was given up must have stopped, by its id.
     Grace(u64),
+    /// A call whose worker has died has paused for long enough, by its id.
+    Retry(u64),
     /// A worker that is about to be ended must have said which calls it had not begun, by its serial number.
     Recall(u64),
     /// A worker must be ready, by its serial number.

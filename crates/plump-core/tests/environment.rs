@@ -23,7 +23,7 @@ use plump_core::host::CallRequest;
 use plump_core::inbox::ENTRY_WORDS;
 use plump_core::link::VARIABLE;
 use plump_core::platform;
-use plump_core::router::CallLimits;
+use plump_core::rules::Asked;
 use serde_json::json;
 
 over_every_channel!(
@@ -850,10 +850,8 @@ fn a_pool_that_does_not_exist_takes_no_calls() {
             pool: 99,
             command: 0,
             token: 0,
-            timeout_ms: 0,
             blocking: false,
-            limits: CallLimits::default(),
-            priority: 0,
+            asked: Asked::default(),
             key: None,
             block: 0,
         };

@@ -24,6 +24,7 @@ use plump_core::errors::ErrorKind;
 use plump_core::frame::{FLAG_MORE, FrameKind, HEADER_BYTES, Header};
 use plump_core::limits::MAX_MAILBOX_BYTES;
 use plump_core::link::VARIABLE;
+use plump_core::rules::Rule;
 use serde_json::json;
 
 /// Which attack a worker makes, and the seed of what it does at random.
@@ -145,6 +146,13 @@ fn breaches_over_the_control_pipe_end_the_worker_with_a_code(channel: &str) {
         "a command name that is no UTF-8",
         "a million commands",
         "nothing announced without end",
+        "no options of commands",
+        "options of commands out of their range",
+        "options of commands out of their order",
+        "options of commands twice",
+        "options of commands that are not announced",
+        "options of commands and no commands",
+        "options of commands that claim 2^60 entries",
         "a welcome",
         "a cancellation",
         "an expiry",
@@ -703,6 +711,7 @@ impl Raw {
     }
 
     /// Attacks before or without a first call; `false`: it is none of these.
+    #[expect(clippy::too_many_lines, reason = "a table of attacks")]
     fn attack_over_control(&mut self, attack: &str) -> bool {
         match attack {
             "random bytes over the control pipe" => {
@@ -742,6 +751,10 @@ impl Raw {
         let raw = |body: &[u8]| frame(FrameKind::Control, 0, 0, body);
         let event = |call: u64, body: &[u8]| frame(FrameKind::Event, call, 0, body);
         let names = |name: &str| control(&Control::Commands(vec!["echo".into(), name.into()]));
+        let rules = |places: &[u32]| {
+            let rule = |place: &u32| (*place, Rule::default());
+            control(&Control::Rules(places.iter().map(rule).collect()))
+        };
         let bytes = match attack {
             "a control message of random bytes" => raw(&[0xfe; 300]),
             "a control message with a tail" => raw(&[Control::Ready.encode(), vec![0]].concat()),
@@ -760,6 +773,23 @@ impl Raw {
             }
             "nothing announced without end" => {
                 control(&Control::Commands(Vec::new())).repeat(1_000_000)
+            }
+            "no options of commands" => message(&Control::Rules(Vec::new())),
+            "options of commands out of their range" => {
+                let rule = Rule {
+                    concurrency: Some(0),
+                    ..Rule::default()
+                };
+                message(&Control::Rules(vec![(0, rule)]))
+            }
+            "options of commands out of their order" => rules(&[1, 0]),
+            "options of commands twice" => [rules(&[0]), rules(&[0])].concat(),
+            "options of commands that are not announced" => [rules(&[2]), names("add")].concat(),
+            "options of commands and no commands" => {
+                [rules(&[0]), control(&Control::Ready)].concat()
+            }
+            "options of commands that claim 2^60 entries" => {
+                raw(&[16, 253, 0, 0, 0, 0, 0, 0, 0, 16, 1, 0])
             }
             "a welcome" => message(&Control::Welcome {
                 protocol: PROTOCOL,

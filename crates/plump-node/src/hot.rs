@@ -12,6 +12,7 @@ use plump_core::inbox::LargeBody;
 use plump_core::link::{AnswerKind, Ran};
 use plump_core::platform::monotonic_ns;
 use plump_core::router::CallLimits;
+use plump_core::rules::Asked;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -84,6 +85,8 @@ mod call_flag {
     pub const BLOCKING: u32 = 1;
     pub const LIMITED: u32 = 2;
     pub const KEYED: u32 = 4;
+    pub const PRIORITIZED: u32 = 8;
+    pub const CAPPED: u32 = 16;
     /// The priority is in the byte from this bit on.
     pub const PRIORITY: u32 = 8;
 }
@@ -292,8 +295,9 @@ fn limits_of(record: &[u32]) -> CallLimits {
     }
 }
 
-fn priority_of(record: &[u32]) -> i8 {
-    (record[call::FLAGS] >> call_flag::PRIORITY).to_le_bytes()[0].cast_signed()
+fn priority_of(record: &[u32]) -> Option<i8> {
+    let given = record[call::FLAGS] & call_flag::PRIORITIZED != 0;
+    given.then(|| (record[call::FLAGS] >> call_flag::PRIORITY).to_le_bytes()[0].cast_signed())
 }
 
 fn key_of(record: &[u32]) -> Option<u64> {
@@ -349,10 +353,13 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
                 pool: record[call::POOL],
                 command: record[call::COMMAND],
                 token: record[call::TOKEN],
-                timeout_ms: record[call::TIMEOUT_MS],
                 blocking: record[call::FLAGS] & call_flag::BLOCKING != 0,
-                limits: limits_of(record),
-                priority: priority_of(record),
+                asked: Asked {
+                    timeout_ms: record[call::TIMEOUT_MS],
+                    capped: record[call::FLAGS] & call_flag::CAPPED != 0,
+                    limits: limits_of(record),
+                    priority: priority_of(record),
+                },
                 key: key_of(record),
                 block: record[call::BLOCK],
             };

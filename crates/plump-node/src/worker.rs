@@ -1,8 +1,10 @@
 //! The worker's link, from JavaScript.
 
 use crate::session::{Session, require, thrown};
-use napi::bindgen_prelude::Result;
+use napi::Status;
+use napi::bindgen_prelude::{Error, Result};
 use napi_derive::napi;
+use plump_core::rules::{self, Rule};
 
 /// Opens the link and waits for the host's welcome.
 #[napi]
@@ -13,14 +15,21 @@ pub fn link_open(value: String, version: String) -> Result<String> {
 
 /// The module is loaded.
 #[napi]
-pub fn link_ready(commands: Vec<String>) -> Result<()> {
-    require(|session| session.core.announce_ready(&commands))
+pub fn link_ready(commands: Vec<String>, rules: String) -> Result<()> {
+    let rules = rules_of(&rules)?;
+    require(|session| session.core.announce_ready(&commands, &rules))
 }
 
 /// Commands registered later.
 #[napi]
-pub fn link_commands(commands: Vec<String>) -> Result<()> {
-    require(|session| session.core.announce(&commands))
+pub fn link_commands(commands: Vec<String>, rules: String) -> Result<()> {
+    let rules = rules_of(&rules)?;
+    require(|session| session.core.announce(&commands, &rules))
+}
+
+/// Options of commands, by their places.
+fn rules_of(json: &str) -> Result<Vec<(u32, Rule)>> {
+    rules::from_json(json).map_err(|error| Error::new(Status::InvalidArg, error.to_string()))
 }
 
 /// The module failed to load.

@@ -69,10 +69,17 @@ impl State {
             self.io_wakes_at = Some(at);
             self.notify_io();
         }
-        if let Timer::Call(_) | Timer::Queue(_) | Timer::Run(_) | Timer::Grace(_) = timer {
+        if let Timer::Call(_)
+        | Timer::Queue(_)
+        | Timer::Run(_)
+        | Timer::Grace(_)
+        | Timer::Retry(_) = timer
+        {
             let calls = &self.calls;
             self.timers.sweep(|timer| match timer {
-                Timer::Call(id) | Timer::Queue(id) | Timer::Run(id) => calls.is_undecided(id),
+                Timer::Call(id) | Timer::Queue(id) | Timer::Run(id) | Timer::Retry(id) => {
+                    calls.is_undecided(id)
+                }
                 Timer::Grace(id) => calls.get(id).is_some(),
                 _ => true,
             });
@@ -218,6 +225,7 @@ impl State {
                 Timer::Queue(id) => self.queue_due(id),
                 Timer::Run(id) => self.run_due(id),
                 Timer::Grace(id) => self.grace_due(id),
+                Timer::Retry(id) => self.retry_due(id),
                 Timer::Recall(serial) => self.recall_due(serial),
                 Timer::Start(serial) => self.start_due(serial),
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),

@@ -1,6 +1,7 @@
 //! Calls on the way back: answers, failures, deadlines.
 
 use super::READ_BUDGET_BYTES;
+use super::cancelling::is_over;
 use super::worker::Direction;
 use crate::environment::State;
 use crate::errors::ErrorKind;
@@ -9,7 +10,7 @@ use crate::frame::{FrameKind, Header};
 use crate::inbox::EntryKind;
 use crate::platform;
 use crate::port::{Payload, PortError};
-use crate::router::CallId;
+use crate::router::{Call, CallId};
 use std::time::Instant;
 
 impl State {
@@ -169,22 +170,25 @@ impl State {
             return;
         };
         let (token, blocking) = (call.token, call.blocking);
+        let runs = call.lost + u32::from(call.worker.is_some());
         if self.calls.settle(id) {
             let inbox = if blocking {
                 &mut self.caller_inbox
             } else {
                 &mut self.inbox
             };
-            inbox.push(EntryKind::Failed, token, [0; 3], &failure.encode());
+            let bytes = failure.encode_after(runs);
+            inbox.push(EntryKind::Failed, token, [0; 3], &bytes);
         }
     }
 
     /// A call's time is over.
     pub(crate) fn call_due(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+        let due = |call: &&Call| !call.settled && is_over(call.deadline);
+        let Some(call) = self.calls.get(id).filter(due) else {
             return;
         };
-        let (worker, timeout_ms) = (call.worker, call.timeout_ms);
+        let (worker, timeout_ms, pausing) = (call.worker, call.timeout_ms, call.pausing);
         if let Some(slot) = worker {
             // An answer that was published in time counts.
             self.pump_worker(slot as usize);
@@ -198,6 +202,8 @@ impl State {
         let name = self.command_name(id);
         let place = if worker.is_some() {
             "with a worker"
+        } else if pausing {
+            "to be run again, after its worker had ended"
         } else {
             "waiting in the queue"
         };

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
 use crate::port::{PortError, padded_length};
 use crate::queue::Ticket;
-use crate::router::{CallId, CallLimits};
+use crate::router::{Call, CallId, CallLimits};
 use crate::sent_log::Kept;
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
@@ -19,20 +19,26 @@ use std::time::{Duration, Instant};
 const RECALL_LIMIT: Duration = Duration::from_millis(250);
 
 impl Worker {
-    /// Keeps a payload for as long as this worker has it.
-    pub(super) fn keep(&mut self, parts: &[&[u8]]) -> Option<Kept> {
-        (padded_length(parts) <= MAX_KEPT_BYTES).then(|| self.sent_log.keep(parts))
+    /// Keeps a payload for as long as this worker has it; `whatever` its size.
+    pub(super) fn keep(&mut self, parts: &[&[u8]], whatever: bool) -> Option<Kept> {
+        if padded_length(parts) <= MAX_KEPT_BYTES {
+            Some(self.sent_log.keep(parts))
+        } else {
+            whatever.then(|| self.sent_log.keep_large(parts))
+        }
     }
 }
 
 impl State {
-    /// Sets a new call's limits.
-    pub(super) fn limit_call(&mut self, id: CallId, limits: CallLimits) {
+    /// Sets the limits of a call that waits since then.
+    pub(super) fn limit_call(&mut self, id: CallId, limits: CallLimits, since: Instant) {
+        let due = (limits.queue_ms > 0)
+            .then(|| since + Duration::from_millis(u64::from(limits.queue_ms)));
         if let Some(call) = self.calls.get_mut(id) {
-            call.limits = limits;
+            (call.limits, call.begin_by) = (limits, due);
         }
-        if limits.queue_ms > 0 {
-            self.add_timer(after(limits.queue_ms), Timer::Queue(id));
+        if let Some(due) = due {
+            self.add_timer(due, Timer::Queue(id));
         }
     }
 
@@ -86,7 +92,8 @@ impl State {
 
     /// The time is over within which a call had to begin.
     pub(crate) fn queue_due(&mut self, id: CallId) {
-        let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
+        let due = |call: &&Call| !call.settled && is_over(call.begin_by);
+        let Some(call) = self.calls.get(id).filter(due) else {
             return;
         };
         if let Some(slot) = call.worker {
@@ -102,8 +109,13 @@ impl State {
     pub(super) fn queue_timeout(&self, id: CallId) -> Failure {
         let limit = self.calls.get(id).map_or(0, |call| call.limits.queue_ms);
         let name = self.command_name(id);
+        let again = if self.calls.get(id).is_some_and(|call| call.lost > 0) {
+            " again, after its worker had ended"
+        } else {
+            ""
+        };
         let message =
-            format!("The call of '{name}' had not begun after {limit} ms; it was not run.");
+            format!("The call of '{name}' had not begun after {limit} ms; it was not run{again}.");
         let mut failure = Failure::new(ErrorKind::QueueTimeout, message);
         failure.command = Some(name);
         failure.timeout_ms = Some(limit);
@@ -122,13 +134,19 @@ impl State {
             && !std::mem::replace(&mut call.begun, true)
         {
             let due = after(call.limits.run_ms);
+            call.run_by = Some(due);
             self.add_timer(due, Timer::Run(id));
         }
     }
 
     /// The time is over within which a call that has begun had to finish.
     pub(crate) fn run_due(&mut self, id: CallId) {
-        let Some(slot) = self.undecided_with_worker(id) else {
+        // It may have begun anew, with another worker.
+        let due = |call: &Call| is_over(call.run_by);
+        let Some(slot) = self
+            .undecided_with_worker(id)
+            .filter(|_| self.calls.get(id).is_some_and(due))
+        else {
             return;
         };
         // An answer that was published in time counts.
@@ -224,14 +242,15 @@ impl State {
             self.leave_worker(id);
             return;
         }
-        self.calls.leave_worker(id);
+        self.let_go_of(id);
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
         let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.shown) = (payload, 0);
+        let limited = call.limited;
         if let Some(pool) = self.pools.get_mut(&call.pool) {
-            pool.queue.push_again(ticket, false, &pool.places);
+            pool.queue.push_again(ticket, limited, &pool.places);
         }
     }
 
@@ -250,6 +269,11 @@ impl State {
             self.end_worker(slot, reason);
         }
     }
+}
+
+/// Whether that time has come: what is known of a call may change it, and its timer stays.
+pub(super) fn is_over(time: Option<Instant>) -> bool {
+    time.is_some_and(|time| time <= Instant::now())
 }
 
 fn after(ms: u32) -> Instant {

@@ -107,6 +107,11 @@ impl State {
                 pid,
             } => self.on_hello(slot, protocol, &version, pid),
             _ if !worker.greeted => return breach("it did not say hello first"),
+            Control::Rules(rules) => {
+                if !worker.note_rules(rules) {
+                    return breach("options of commands that can't be");
+                }
+            }
             Control::Commands(names) => {
                 // None at all is a breach, too: each message costs the host an entry, and this one could come for ever.
                 let too_many = worker.announced as usize + names.len() > MAX_COMMANDS;
@@ -118,7 +123,14 @@ impl State {
                 {
                     return breach("too many commands, or names that can't be");
                 }
+                let last = worker.rules.last().map(|(place, _)| *place as usize);
+                if last.is_some_and(|place| place >= names.len()) {
+                    return breach("options of commands that it does not announce");
+                }
                 self.on_commands(slot, &names);
+            }
+            _ if !worker.rules.is_empty() => {
+                return breach("options of commands, and no commands after them");
             }
             Control::Ready => self.on_ready(slot),
             Control::LoadFailed(cause) => {

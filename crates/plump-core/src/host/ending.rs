@@ -160,6 +160,9 @@ impl State {
         let pool = worker.pool;
         let held = u32::try_from(slot).ok();
         for id in self.calls.ids_where(|call| call.worker == held) {
+            if self.lose(id, &worker.sent_log, closing) {
+                continue;
+            }
             let name = self.command_name(id);
             self.leave_worker(id);
             self.fail(id, &failure.of_command(&name));
@@ -232,6 +235,11 @@ impl State {
             ErrorKind::Closed,
             "The instance was closed before the call had begun.",
         );
+        let died = Failure::new(
+            ErrorKind::Closed,
+            "The instance was closed before the call was run again; its worker had ended.",
+        );
+        self.fail_pausing(id, &died);
         self.fail_queue(id, &closed);
         for slot in self.slots_of_pool(id) {
             if let Some(worker) = self.worker_mut(slot) {

@@ -13,10 +13,12 @@ use crate::queue::Queue;
 use crate::queue_limits::{QueueLimits, QueueOptions, QueuedCalls, WhenFull};
 use crate::restarts::{Jitter, RestartOptions, Restarts, Standing};
 use crate::router::{CallId, Names};
+use crate::rules::{Rule, Rules};
 use crate::timers::Timer;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,6 +63,12 @@ pub struct PoolOptions {
     pub(super) when_full: WhenFullChoice,
     pub(super) aging_ms: u32,
     pub(super) spin_us: u32,
+    /// What calls are made with that say nothing else.
+    #[serde(default)]
+    pub(super) defaults: Rule,
+    /// Options of commands, by their names.
+    #[serde(default)]
+    pub(super) commands: HashMap<String, Rule>,
     pub(super) version: String,
     pub(super) welcome: String,
 }
@@ -97,6 +105,8 @@ pub(super) enum PoolState {
 pub(crate) struct Pool {
     pub(super) options: Arc<PoolOptions>,
     pub(super) names: Names,
+    /// What holds for the calls of each command.
+    pub rules: Rules,
     pub(super) state: PoolState,
     pub queue: Queue,
     /// What may wait in it.
@@ -148,6 +158,11 @@ impl State {
             },
         });
         let restarts = Restarts::new(options.restart_options(), Jitter::seeded(seed(id)));
+        let rules = Rules::new(
+            options.defaults.clone(),
+            options.commands.clone(),
+            Jitter::seeded(seed(id).rotate_left(17)),
+        );
         let lender = Lender::new(
             usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
             Duration::from_millis(u64::from(options.block_idle_ms)),
@@ -157,6 +172,7 @@ impl State {
             Pool {
                 options: Arc::new(options),
                 names: Names::default(),
+                rules,
                 state: PoolState::Open,
                 queue,
                 limits,
@@ -354,6 +370,7 @@ impl State {
             let name = self.command_name(ticket.id);
             self.fail(ticket.id, &failure.of_command(&name));
         }
+        self.fail_pausing(pool_id, failure);
         self.note_drained(pool_id);
     }
 
@@ -373,6 +390,9 @@ impl State {
         let Some(call) = calls.get(id) else {
             return;
         };
+        if call.pausing {
+            return self.forget_pausing(id);
+        }
         let Some(pool) = self.pools.get_mut(&call.pool) else {
             return;
         };
@@ -389,7 +409,7 @@ impl State {
             .calls
             .get(id)
             .and_then(|call| Some((call.pool, call.key?)));
-        self.calls.leave_worker(id);
+        self.let_go_of(id);
         let calls = &self.calls;
         if let Some((pool, key)) = key
             && let Some(pool) = self.pools.get_mut(&pool)

@@ -1,7 +1,7 @@
 //! Calls on the way there: made, queued, sent.
 
 use super::pool::{Pool, PoolState, queued};
-use super::worker::{MAX_KEPT_BYTES, Worker};
+use super::worker::{Limit, MAX_KEPT_BYTES, Worker};
 use super::{CallRequest, UNKNOWN_COMMAND};
 use crate::block::Lease;
 use crate::channel::ChannelKind;
@@ -15,6 +15,7 @@ use crate::port::PortError;
 use crate::queue::{For, Ticket};
 use crate::queue_limits::Admission;
 use crate::router::{CallId, CallLimits};
+use crate::rules::Ruled;
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
@@ -58,11 +59,17 @@ impl State {
         if bytes as u64 > pool.options.max_payload_bytes {
             return Err(ErrorKind::PayloadTooLarge);
         }
+        let is_plain = pool.rules.is_plain();
+        let ruled = if is_plain {
+            Ruled::plainly(&request.asked)
+        } else {
+            pool.rules.apply(request.command, &request.asked)
+        };
         let at_once =
             pool.queue.is_empty() && request.key.is_none_or(|key| pool.queue.is_free(key));
         let large = request.block != 0;
         let slot = if at_once {
-            self.free_worker(&request, weight(bytes, large))
+            self.free_worker(&request, weight(bytes, large), ruled.concurrency)
         } else {
             None
         };
@@ -91,19 +98,22 @@ impl State {
         if let Some(call) = self.calls.get_mut(id) {
             call.made_at = self.made_at;
         }
-        if request.timeout_ms > 0 {
-            let deadline = Instant::now() + Duration::from_millis(u64::from(request.timeout_ms));
+        if ruled.timeout_ms > 0 {
+            let deadline = Instant::now() + Duration::from_millis(u64::from(ruled.timeout_ms));
             if let Some(call) = self.calls.get_mut(id) {
-                call.timeout_ms = request.timeout_ms;
+                call.timeout_ms = ruled.timeout_ms;
                 call.deadline = Some(deadline);
             }
             self.add_timer(deadline, Timer::Call(id));
         }
-        if request.limits != CallLimits::default() {
-            self.limit_call(id, request.limits);
+        if ruled.limits != CallLimits::default() {
+            self.limit_call(id, ruled.limits, Instant::now());
         }
-        if request.key.is_some() || request.priority != 0 {
-            self.order_call(id, &request, slot.is_some());
+        if request.key.is_some() || ruled.priority != 0 {
+            self.order_call(id, &request, ruled.priority, slot.is_some());
+        }
+        if !is_plain {
+            self.rule_call(id, &request.asked, &ruled);
         }
         if let Some(slot) = slot {
             let outgoing = match lease {
@@ -142,9 +152,9 @@ impl State {
     }
 
     /// What a new call's turn depends on.
-    fn order_call(&mut self, id: CallId, request: &CallRequest, goes_at_once: bool) {
+    fn order_call(&mut self, id: CallId, request: &CallRequest, priority: i8, goes_at_once: bool) {
         if let Some(call) = self.calls.get_mut(id) {
-            (call.priority, call.key) = (request.priority, request.key);
+            (call.priority, call.key) = (priority, request.key);
         }
         if goes_at_once
             && let Some(key) = request.key
@@ -161,15 +171,22 @@ impl State {
         };
         let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.lease, call.shown) = (payload, lease, shown);
+        let limited = call.limited;
         if let Some(pool) = self.pools.get_mut(&call.pool) {
-            pool.queue.push(ticket, false, &pool.places);
+            pool.queue.push(ticket, limited, &pool.places);
             let calls = &self.calls;
             pool.queue.sweep(|call| calls.is_undecided(call));
         }
     }
 
-    /// The worker that a new call may go to at once, with a payload of so many bytes.
-    fn free_worker(&mut self, request: &CallRequest, bytes: usize) -> Option<usize> {
+    /// The worker that a new call may go to at once, with a payload of so many bytes, whose command may have so many calls
+    /// in one worker.
+    fn free_worker(
+        &mut self,
+        request: &CallRequest,
+        bytes: usize,
+        most_of_command: u32,
+    ) -> Option<usize> {
         let pool = self.pools.get_mut(&request.pool)?;
         let whom = match request.key {
             None => For::Anyone,
@@ -187,7 +204,11 @@ impl State {
         let wanted = Wanted {
             pool: request.pool,
             whom,
-            concurrency,
+            limit: Limit {
+                concurrency,
+                command: request.command,
+                most_of_command,
+            },
             bytes,
             now_ns,
         };
@@ -217,6 +238,7 @@ impl State {
             } else {
                 &mut pool.turn
             };
+            let rules = &pool.rules;
             let next = pool.queue.next(
                 |id| calls.is_undecided(id),
                 |whom, ticket| {
@@ -226,7 +248,11 @@ impl State {
                     let wanted = Wanted {
                         pool: pool_id,
                         whom,
-                        concurrency,
+                        limit: Limit {
+                            concurrency,
+                            command: ticket.command,
+                            most_of_command: rules.concurrency(ticket.command),
+                        },
                         bytes: weight(ticket.bytes, large),
                         now_ns,
                     };
@@ -286,11 +312,15 @@ impl State {
         };
         if let Some(call) = self.calls.get_mut(id) {
             call.worker = u32::try_from(slot).ok();
+            let whatever = call.retries > 0;
             call.kept = match &payload {
-                Outgoing::Borrowed(parts) => worker.keep(parts),
-                Outgoing::Owned(bytes, _) => worker.keep(&[bytes]),
+                Outgoing::Borrowed(parts) => worker.keep(parts, whatever),
+                Outgoing::Owned(bytes, _) => worker.keep(&[bytes], whatever),
                 Outgoing::Lent(..) | Outgoing::OwnedLent(..) => None,
             };
+            if call.limited {
+                *worker.held.entry(command).or_default() += 1;
+            }
         }
         let long = worker.pace(command).is_long();
         worker.window.send(long, now_ns);
@@ -432,7 +462,7 @@ fn weight(bytes: usize, has_block: bool) -> usize {
 struct Wanted {
     pool: u32,
     whom: For,
-    concurrency: u32,
+    limit: Limit,
     /// Bytes of the call that it is to be sent.
     bytes: usize,
     now_ns: u64,
@@ -467,7 +497,7 @@ fn free_worker(
         seen += 1;
         let held_up = worker.shares && worker.window.is_held_up(wanted.now_ns);
         one_goes_on |= !held_up;
-        if worker.takes_calls(wanted.concurrency, wanted.bytes) {
+        if worker.takes_calls(wanted.limit, wanted.bytes) {
             let load = worker.window.in_flight();
             if best.is_none_or(|(held, least, _)| (held_up, load) < (held, least)) {
                 best = Some((held_up, load, slot));

@@ -20,6 +20,7 @@ use crate::router::Window;
 use crate::sent_log::SentLog;
 use crate::stderr::Tap;
 use crate::timers::Timer;
+use rustc_hash::FxHashMap;
 use serde_json::json;
 use std::ffi::OsString;
 use std::io;
@@ -107,6 +108,8 @@ impl State {
             window: Window::default(),
             numbers: Vec::new(),
             announced: 0,
+            rules: Vec::new(),
+            held: FxHashMap::default(),
             greeted: false,
             was_ready: false,
             buried: false,
@@ -296,13 +299,19 @@ impl State {
         let Some(pool) = self.pools.get_mut(&worker.pool) else {
             return;
         };
-        for name in names {
+        let mut rules = std::mem::take(&mut worker.rules).into_iter().peekable();
+        for (place, name) in (0..).zip(names) {
             let number = pool.names.number(name);
+            let rule = rules.next_if(|(of, _)| *of == place);
+            pool.rules.learn(&pool.names);
+            pool.rules
+                .announce(number, name, rule.as_ref().map(|(_, rule)| rule));
             worker.note_number(number, worker.announced);
             worker.announced += 1;
         }
         if worker.life == Life::Ready {
             let pool = worker.pool;
+            self.rules_are_known(pool);
             self.tell(pool, &json!({ "event": "commands", "commands": names }));
         }
     }
@@ -333,6 +342,7 @@ impl State {
         let event = json!({ "event": "ready", "pid": pid, "commands": commands });
         self.tell(pool_id, &event);
         debug!("worker {pid:?} is ready");
+        self.rules_are_known(pool_id);
         if max_age_ms > 0 {
             self.watch_age(slot, max_age_ms);
         }

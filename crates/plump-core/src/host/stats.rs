@@ -59,6 +59,7 @@ impl State {
                 "queuedBytes": pool.queue.bytes(),
                 "needsDrain": pool.limits.needs_drain(),
                 "restarts": pool.replaced,
+                "retries": pool.rules.retried(),
                 "circuit": pool.restarts.circuit(Instant::now()),
                 "spinHits": hits,
                 "spinMisses": misses,

@@ -5,13 +5,15 @@ use crate::channel::ChannelKind;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::MAX_BODY_BYTES;
-use crate::limits::CHANNEL_BACKLOG_BYTES;
+use crate::limits::{CHANNEL_BACKLOG_BYTES, MAX_COMMANDS};
 use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
 use crate::router::{Pace, Window};
+use crate::rules::Rule;
 use crate::sent_log::SentLog;
 use crate::stderr::Tap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,6 +56,10 @@ pub(crate) struct Worker {
     /// The worker's number of each command of the pool.
     pub(super) numbers: Vec<Option<u32>>,
     pub(super) announced: u32,
+    /// Options of the commands that it announces next.
+    pub(super) rules: Vec<(u32, Rule)>,
+    /// How many calls it has of commands that may not run as often as it likes.
+    pub(super) held: FxHashMap<u32, u32>,
     pub(super) greeted: bool,
     pub(super) was_ready: bool,
     pub(super) buried: bool,
@@ -96,13 +102,24 @@ pub(super) enum Direction {
     Data,
 }
 
+/// How many calls a worker may have.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    /// Of all commands that run.
+    pub concurrency: u32,
+    /// The command of the one that it is to be sent.
+    pub command: u32,
+    /// Of that command; 0 for any number.
+    pub most_of_command: u32,
+}
+
 impl Worker {
     /// Whether it is there for calls, now or when it has finished others.
     pub(super) fn serves(&self) -> bool {
         self.life == Life::Ready && !self.leaving && !self.condemned && !self.link_closed
     }
 
-    pub(super) fn takes_calls(&self, concurrency: u32, bytes: usize) -> bool {
+    pub(super) fn takes_calls(&self, limit: Limit, bytes: usize) -> bool {
         let has_room = |port: &Port| {
             // A small call goes between the parts of a large one and need not wait until all of them have gone.
             let before = if bytes <= MAX_BODY_BYTES {
@@ -113,7 +130,8 @@ impl Worker {
             before < CHANNEL_BACKLOG_BYTES
         };
         self.serves()
-            && self.window.may_send(concurrency)
+            && self.window.may_send(limit.concurrency)
+            && (limit.most_of_command == 0 || self.held_of(limit.command) < limit.most_of_command)
             // What is too large to be kept here can't be taken back: it goes where it begins at once.
             && (bytes <= MAX_KEPT_BYTES || self.window.has_nothing_ahead())
             && self.data.as_deref().is_some_and(has_room)
@@ -126,6 +144,24 @@ impl Worker {
             self.paces.resize(at + 1, Pace::default());
         }
         &mut self.paces[at]
+    }
+
+    fn held_of(&self, command: u32) -> u32 {
+        self.held.get(&command).copied().unwrap_or_default()
+    }
+
+    /// It says which options the commands have that it announces next; `false`: they can't be.
+    pub(super) fn note_rules(&mut self, rules: Vec<(u32, Rule)>) -> bool {
+        let in_order = rules.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let may_be = self.rules.is_empty()
+            && !rules.is_empty()
+            && rules.len() <= MAX_COMMANDS
+            && in_order
+            && rules.iter().all(|(_, rule)| rule.is_valid());
+        if may_be {
+            self.rules = rules;
+        }
+        may_be
     }
 
     pub(super) fn note_number(&mut self, command: u32, number: u32) {

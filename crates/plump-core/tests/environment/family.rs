@@ -15,7 +15,7 @@ use plump_core::host::CallRequest;
 use plump_core::inbox::{ENTRY_WORDS, EntryKind, LARGE};
 use plump_core::link::{AnswerKind, Ran, VARIABLE};
 use plump_core::router::CallId;
-use plump_core::router::CallLimits;
+use plump_core::rules::Asked;
 use serde_json::{Value, json};
 
 /// The version that host and workers claim.
@@ -399,10 +399,11 @@ impl Host {
             pool,
             command: number.ok_or(ErrorKind::NotStarted)?,
             token,
-            timeout_ms,
             blocking,
-            limits: CallLimits::default(),
-            priority: 0,
+            asked: Asked {
+                timeout_ms,
+                ..Asked::default()
+            },
             key: None,
             block: 0,
         };
@@ -588,7 +589,7 @@ pub fn serve() -> ! {
         in_order: true,
     };
     let names: Vec<String> = COMMANDS.iter().map(ToString::to_string).collect();
-    within.core.announce_ready(&names);
+    within.core.announce_ready(&names, &[]);
     let mut ending = false;
     loop {
         within.core.begun(service.begun);
@@ -747,7 +748,7 @@ pub fn play(role: &str) -> bool {
         "dies_of_something" => {
             let within = Loop::start();
             connect(&within.core).expect("a link");
-            within.core.announce_ready(&["echo".into()]);
+            within.core.announce_ready(&["echo".into()], &[]);
             let mut within = within;
             while within.drain(Watching::Watch).1.is_empty() {
                 within.wake.wait(PATIENCE);
@@ -773,7 +774,7 @@ pub fn play(role: &str) -> bool {
             let within = Loop::start();
             connect(&within.core).expect("a link");
             let names: Vec<String> = (0..600).map(|number| format!("{number:0>1024}")).collect();
-            within.core.announce_ready(&names);
+            within.core.announce_ready(&names, &[]);
             thread::sleep(PATIENCE);
         }
         "ignores_the_polite_signal" => {
