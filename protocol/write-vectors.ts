@@ -270,6 +270,10 @@ const welcome = { protocol: 1, version: '1.2.3', max_payload_bytes: 1_073_741_82
   max_block_bytes: 268_435_456, block_idle_ms: 1_000, settings: '{}' }
 const hello = { protocol: 1, version: '1.2.3', pid: 70_000 }
 const cause = Buffer.from([1, 0, 255])
+const rule = { timeoutMs: 500, queueMs: null, runMs: null, graceMs: 0, priority: -3, concurrency: 1, idempotent: true,
+  retries: 3, retryMs: null, maxRetryMs: null }
+const none = Buffer.from([0])
+const some = (value: Uint8Array): Buffer => join(Buffer.from([1]), value)
 const controls = [
   {
     name: 'Welcome',
@@ -302,6 +306,12 @@ const controls = [
     name: 'Recalled',
     message: { Recalled: [7, 4_294_967_303] },
     bytes: join(int(15), int(2), int(7), int(4_294_967_303)),
+  },
+  {
+    name: 'Rules',
+    message: { Rules: [[2, rule]] },
+    bytes: join(int(16), int(1), int(2), some(int(500)), none, none, some(int(0)), some(Buffer.from([0xfd])),
+      some(int(1)), some(Buffer.from([1])), some(int(3)), none, none),
   },
   { name: 'GiveBack', message: { GiveBack: [7] }, bytes: join(int(17), int(1), int(7)) },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))

@@ -175,6 +175,8 @@ class ControlReader {
       return { [name]: Array.from({ length: this.#length() }, () => this.#text()) }
     if (fields.startsWith('list of call'))
       return { [name]: Array.from({ length: this.#length() }, () => Number(this.#int())) }
+    if (fields.startsWith('list of place'))
+      return { [name]: Array.from({ length: this.#length() }, () => this.#rule(fields)) }
     if (fields === 'bytes') return { [name]: [...this.#take(this.#length())] }
     const named = fields.replaceAll(/\(.*?\)/g, '').split(', ')
     const values = named.map((field): [string, unknown] => {
@@ -183,6 +185,20 @@ class ControlReader {
     })
     const alone = ['Cancel', 'Expire', 'Began', 'Ping', 'Pong'].includes(name)
     return { [name]: alone ? values[0]![1] : Object.fromEntries(values) }
+  }
+
+  /** A place and the options of the command there, in the order in which the page names them. */
+  #rule(fields: string): [number, object] {
+    const place = Number(this.#int())
+    const names = fields.slice(fields.indexOf(':')).match(/[a-z]+(_[a-z]+)*(?=,| \()/g) ?? []
+    const options = names.map((name) => {
+      const camel = name.replaceAll(/_([a-z])/g, (_match, letter: string) => letter.toUpperCase())
+      if (this.#take(1)[0] === 0) return [camel, null]
+      if (name === 'priority') return [camel, this.#take(1).readInt8()]
+      if (name === 'idempotent') return [camel, this.#take(1)[0] === 1]
+      return [camel, Number(this.#int())]
+    })
+    return [place, Object.fromEntries(options) as object]
   }
 
   #take(count: number): Buffer {
