@@ -2,6 +2,7 @@
 //! napi-rs' conversions costs some 240 ns, one of these 20.
 
 use crate::session::{self, Session};
+use crate::spare;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
 use napi::{Env, Status, sys};
 use plump_core::block::{Allocated, Refused};
@@ -102,9 +103,13 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     }),
     ("wait", |_, _| run(wait)),
     ("drain", |_, _| run(drain)),
-    ("answer", |_, _| run(|session| send_answers(session, &[]))),
+    ("answer", |env, _| {
+        run(|session| send_answers(session, &[]))?;
+        prepare_spare(env)
+    }),
     ("answerWith", |env, arguments| {
-        with_segments(env, arguments, send_answers)
+        with_segments(env, arguments, send_answers)?;
+        prepare_spare(env)
     }),
     ("cancel", |_, _| run(cancel)),
     ("begin", |_, _| run(begin)),
@@ -453,6 +458,14 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
     });
 }
 
+/// The answers are out: time for what the next large payload needs.
+fn prepare_spare(env: Env) -> Result<sys::napi_value> {
+    if let Some(form) = session::require(|session| session.spares.take_wanted())? {
+        spare::make(env, form);
+    }
+    Ok(ptr::null_mut())
+}
+
 fn publish(session: &mut Session, segments: &[&[u8]]) {
     let outcome = session
         .core
@@ -492,7 +505,7 @@ unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut
 ///
 /// # Safety
 /// `data` is `length` bytes that live as long as `owner`, and that nobody writes whom JavaScript must not trust.
-unsafe fn external<T>(
+pub unsafe fn external<T>(
     env: Env,
     data: *mut u8,
     length: usize,
@@ -635,6 +648,10 @@ fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value
 
 /// An `ArrayBuffer` over a body, where the runtime allows memory that it did not make; over a copy otherwise.
 fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
+    let body = match spare::show(env, body) {
+        Ok(made) => return Ok(made),
+        Err(body) => body,
+    };
     let mut body = Box::new(body);
     let length = body.len();
     let data = match &mut *body {
