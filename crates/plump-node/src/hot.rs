@@ -103,13 +103,9 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     }),
     ("wait", |_, _| run(wait)),
     ("drain", |_, _| run(drain)),
-    ("answer", |env, _| {
-        run(|session| send_answers(session, &[]))?;
-        prepare_spare(env)
-    }),
+    ("answer", |_, _| run(|session| send_answers(session, &[]))),
     ("answerWith", |env, arguments| {
-        with_segments(env, arguments, send_answers)?;
-        prepare_spare(env)
+        with_segments(env, arguments, send_answers)
     }),
     ("cancel", |_, _| run(cancel)),
     ("begin", |_, _| run(begin)),
@@ -131,6 +127,7 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("poll", |_, _| run(poll)),
     ("takeLarge", take_large),
     ("copyLarge", copy_large),
+    ("makeSpare", |env, _| spare::make(env)),
     ("allocateBlock", allocate_block),
     ("releaseBlock", release_block),
     ("knowsBlock", knows_block),
@@ -456,14 +453,6 @@ fn send_answers(session: &mut Session, segments: &[&[u8]]) {
             }
         }
     });
-}
-
-/// The answers are out: time for what the next large payload needs.
-fn prepare_spare(env: Env) -> Result<sys::napi_value> {
-    if let Some(form) = session::require(|session| session.spares.take_wanted())? {
-        spare::make(env, form);
-    }
-    Ok(ptr::null_mut())
 }
 
 fn publish(session: &mut Session, segments: &[&[u8]]) {

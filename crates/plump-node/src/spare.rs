@@ -1,14 +1,17 @@
 //! An `ArrayBuffer` that was made before its bytes come.
 //!
 //! An engine that is given an `ArrayBuffer` over much memory of ours begins to collect garbage at once, while the call that
-//! it is for waits: 2 to 5 ms for 64 MiB, more than all the rest of such a call. So one more is made when the answer is
-//! out, over addresses that have nothing behind them, and the next payload of the same form moves there.
+//! it is for waits: 2 to 5 ms for 64 MiB, more than all the rest of such a call. So one more is made when JavaScript has
+//! nothing else to do, over addresses that have nothing behind them, and the next payload of the same form moves there.
 
 use crate::hot::external;
+use crate::session;
+use napi::bindgen_prelude::Result;
 use napi::{Env, sys};
 use plump_core::inbox::LargeBody;
 use plump_core::memory::{LentForm, LentRoom};
-use std::ptr::{self, NonNull};
+use std::ptr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What an `ArrayBuffer` keeps.
 enum Owner {
@@ -16,10 +19,10 @@ enum Owner {
     Room(LentRoom),
     /// What has come.
     Body {
-        #[expect(dead_code, reason = "it is kept, for the ArrayBuffer, and dropped")]
+        #[expect(dead_code, reason = "it is kept until it is dropped")]
         body: LargeBody,
     },
-    /// Nothing any more: it was never shown.
+    /// Nothing: it could not be moved there. Nobody is shown such an `ArrayBuffer`.
     Nothing,
 }
 
@@ -27,7 +30,7 @@ enum Owner {
 struct Spare {
     form: LentForm,
     reference: sys::napi_ref,
-    owner: NonNull<Owner>,
+    owner: Arc<Mutex<Owner>>,
 }
 
 /// The spare one of an environment.
@@ -49,8 +52,8 @@ impl Spares {
         self.spare.take_if(|spare| spare.form == form)
     }
 
-    /// What is to be made, once the answer is out.
-    pub fn take_wanted(&mut self) -> Option<LentForm> {
+    /// What is to be made, now that there is time.
+    fn take_wanted(&mut self) -> Option<LentForm> {
         let form = self.wanted.take()?;
         match &self.spare {
             Some(spare) if spare.form == form => None,
@@ -60,58 +63,51 @@ impl Spares {
 }
 
 /// The spare `ArrayBuffer`, with the body in it; the body comes back where there is none for it.
-pub fn show(env: Env, mut body: LargeBody) -> Result<sys::napi_value, LargeBody> {
+pub fn show(env: Env, mut body: LargeBody) -> std::result::Result<sys::napi_value, LargeBody> {
     let LargeBody::Block(block) = &mut body else {
         return Err(body);
     };
     let Some(form) = block.form() else {
         return Err(body);
     };
-    let spare = crate::session::with(|session| session.spares.claim(form)).flatten();
-    let Some(Spare {
-        reference,
-        mut owner,
-        ..
-    }) = spare
-    else {
+    let Some(spare) = session::with(|session| session.spares.claim(form)).flatten() else {
         return Err(body);
     };
-    // SAFETY: the `ArrayBuffer`, which the reference keeps alive, keeps its owner; only this thread uses it.
-    let owner = unsafe { owner.as_mut() };
     let mut made = ptr::null_mut();
-    // SAFETY: a reference that `make` made in this environment, and that is deleted below.
-    let status = unsafe { sys::napi_get_reference_value(env.raw(), reference, &raw mut made) };
-    let moved = match std::mem::replace(owner, Owner::Nothing) {
-        Owner::Room(room) => {
-            status == sys::Status::napi_ok && !made.is_null() && block.move_to(room)
-        }
+    // SAFETY: `make` made the reference in this environment, and it is deleted below.
+    let status =
+        unsafe { sys::napi_get_reference_value(env.raw(), spare.reference, &raw mut made) };
+    let is_there = status == sys::Status::napi_ok && !made.is_null();
+    let mut owner = spare.owner.lock().unwrap_or_else(PoisonError::into_inner);
+    let moved = match std::mem::replace(&mut *owner, Owner::Nothing) {
+        Owner::Room(room) => is_there && block.move_to(room),
         Owner::Body { .. } | Owner::Nothing => false,
     };
-    // Deleted last: what was not moved must not be found by anybody, and is garbage from now on.
-    let result = if moved {
-        *owner = Owner::Body { body };
-        Ok(made)
-    } else {
-        Err(body)
-    };
-    forget(env, reference);
-    result
+    forget(env, spare.reference);
+    if !moved {
+        return Err(body);
+    }
+    *owner = Owner::Body { body };
+    Ok(made)
 }
 
-/// Makes a spare `ArrayBuffer` for payloads of that form; where it can't be had there is none.
-pub fn make(env: Env, form: LentForm) {
+/// Makes a spare `ArrayBuffer` where one is wanted; where it can't be had there is none.
+pub fn make(env: Env) -> Result<sys::napi_value> {
+    if let Some(form) = session::require(|session| session.spares.take_wanted())? {
+        make_for(env, form);
+    }
+    Ok(ptr::null_mut())
+}
+
+fn make_for(env: Env, form: LentForm) {
     let Ok(room) = LentRoom::new(form) else {
         return;
     };
     let (data, length) = (room.as_ptr(), room.len());
-    let owner = Box::into_raw(Box::new(Owner::Room(room)));
-    let Some(kept) = NonNull::new(owner) else {
-        return;
-    };
-    // SAFETY: it was just made from a box.
-    let owner = unsafe { Box::from_raw(owner) };
+    let owner = Arc::new(Mutex::new(Owner::Room(room)));
+    let kept = Box::new(Arc::clone(&owner));
     // SAFETY: the addresses live as long as the owner; JavaScript is not shown them until there is a payload behind them.
-    let Ok(made) = (unsafe { external(env, data, length, owner) }) else {
+    let Ok(made) = (unsafe { external(env, data, length, kept) }) else {
         return;
     };
     let mut reference = ptr::null_mut();
@@ -123,9 +119,9 @@ pub fn make(env: Env, form: LentForm) {
     let spare = Spare {
         form,
         reference,
-        owner: kept,
+        owner,
     };
-    let before = crate::session::with(|session| session.spares.spare.replace(spare)).flatten();
+    let before = session::with(|session| session.spares.spare.replace(spare)).flatten();
     if let Some(before) = before {
         forget(env, before.reference);
     }
