@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -95,6 +96,8 @@ impl Mapping {
     /// Moves to the addresses of another one of the same size, which goes.
     fn move_to(&mut self, place: Self) -> io::Result<()> {
         debug_assert_eq!(self.bytes, place.bytes);
+        // Never unmapped as such: where the call fails, what was there may be gone already, and the addresses another's.
+        let place = ManuallyDrop::new(place);
         // SAFETY: both are mappings that `reserve` made, of one size. Whoever uses `self` by its pointer holds it and
         // can't while it is borrowed here; what used `place` finds the other's bytes there from now on.
         let moved = unsafe {
@@ -110,7 +113,6 @@ impl Mapping {
             return Err(io::Error::last_os_error());
         }
         self.start = place.start;
-        std::mem::forget(place);
         Ok(())
     }
 
