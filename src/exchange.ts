@@ -148,6 +148,8 @@ export class Exchange {
   #worker: CallTaker | undefined
 
   #state: ChainState = ASLEEP
+  /** Whether a large payload came since there was nothing to do. */
+  #tookLarge = false
   #chainBegan = 0
   /** When a chain ended. */
   #lastLook = 0
@@ -649,6 +651,10 @@ export class Exchange {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       this.#hold()
+      if (this.#tookLarge) {
+        this.#tookLarge = false
+        this.binding.makeSpare()
+      }
       this.#lastLook = looked
     } else {
       this.#queueLook(looked)
@@ -795,7 +801,10 @@ export class Exchange {
   #large(at: number): Buffer {
     const token = this.#words[at + ENTRY.token]!
     const taken = this.binding.takeLarge(token)
-    if (taken !== undefined) return Buffer.from(taken)
+    if (taken !== undefined) {
+      this.#tookLarge = true
+      return Buffer.from(taken)
+    }
     let buffer: ArrayBuffer | undefined
     try {
       buffer = new ArrayBuffer(this.#words[at + ENTRY.length]!)

@@ -442,6 +442,8 @@ export interface Binding {
   takeLarge(token: number): ArrayBuffer | undefined
   /** Copies the bytes of an entry into `buffer`, which has the entry's length; without one they are forgotten. Once per token. */
   copyLarge(token: number, buffer?: ArrayBuffer): void
+  /** There is time for what the next bytes like the last ones will need: an ArrayBuffer for them. */
+  makeSpare(): void
 
   // --- blocks that the program fills --------------------------------------------------------------------------
   /**

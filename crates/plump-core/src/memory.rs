@@ -24,9 +24,11 @@ mod linux;
 
 #[cfg(not(target_os = "linux"))]
 pub use absent::{
-    LentMapping, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory, prefer_large_pages,
+    LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory,
+    prefer_large_pages,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{
-    LentMapping, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory, prefer_large_pages,
+    LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory,
+    prefer_large_pages,
 };

@@ -2,6 +2,7 @@
 //! napi-rs' conversions costs some 240 ns, one of these 20.
 
 use crate::session::{self, Session};
+use crate::spare;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
 use napi::{Env, Status, sys};
 use plump_core::block::{Allocated, Refused};
@@ -130,6 +131,7 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("poll", |_, _| run(poll)),
     ("takeLarge", take_large),
     ("copyLarge", copy_large),
+    ("makeSpare", |env, _| spare::make(env)),
     ("allocateBlock", allocate_block),
     ("releaseBlock", release_block),
     ("knowsBlock", knows_block),
@@ -503,7 +505,7 @@ unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut
 ///
 /// # Safety
 /// `data` is `length` bytes that live as long as `owner`, and that nobody writes whom JavaScript must not trust.
-unsafe fn external<T>(
+pub unsafe fn external<T>(
     env: Env,
     data: *mut u8,
     length: usize,
@@ -646,6 +648,10 @@ fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value
 
 /// An `ArrayBuffer` over a body, where the runtime allows memory that it did not make; over a copy otherwise.
 fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
+    let body = match spare::show(env, body) {
+        Ok(made) => return Ok(made),
+        Err(body) => body,
+    };
     let mut body = Box::new(body);
     let length = body.len();
     let data = match &mut *body {

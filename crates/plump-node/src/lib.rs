@@ -22,6 +22,7 @@ mod hot;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod loop_watch;
 mod session;
+mod spare;
 mod wake;
 mod worker;
 

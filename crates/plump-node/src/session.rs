@@ -1,6 +1,7 @@
 //! What this extension keeps for one JavaScript environment: its memory shared with JavaScript and its part of the core.
 //! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
 
+use crate::spare::Spares;
 use crate::wake::Wake;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Uint32Array};
 use napi::{Env, Status};
@@ -27,6 +28,8 @@ pub struct Session {
     pub states: Option<Uint32Array>,
     /// How its event loop is woken and kept alive.
     pub wake: Arc<Wake>,
+    /// The `ArrayBuffer` for the next payload that is lent to it.
+    pub spares: Spares,
 }
 
 thread_local! {
@@ -83,6 +86,7 @@ pub fn open(
             outgoing,
             states: None,
             wake,
+            spares: Spares::default(),
         }))
     });
     // Hooks run in the reverse order of their making: this one before the threadsafe function is torn down.
@@ -129,6 +133,8 @@ fn close() {
             outgoing,
             states,
             wake: _,
+            // Its `ArrayBuffer` and what that keeps go with the environment.
+            spares: _,
         } = session;
         drop(core);
         std::mem::forget((words, incoming, outgoing, states));

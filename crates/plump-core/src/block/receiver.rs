@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::{LentMapping, MemoryTaker, prefer_large_pages};
+use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, prefer_large_pages};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -159,6 +159,24 @@ impl ReceivedBlock {
             // SAFETY: the range was seen to lie inside of the memory, which lives as long as `self`.
             Place::Arena(offset) => unsafe { self.shared.arena.memory().as_ptr().add(*offset) },
             Place::Lent(mapping) => mapping.as_ptr(),
+        }
+    }
+
+    /// What addresses memory that was handed over needs; `None` where it was not.
+    #[must_use]
+    pub fn form(&self) -> Option<LentForm> {
+        match &self.place {
+            Place::Arena(_) => None,
+            Place::Lent(mapping) => Some(mapping.form()),
+        }
+    }
+
+    /// Moves memory that was handed over to addresses that were kept for it; `false` when it stays where it was.
+    #[must_use]
+    pub fn move_to(&mut self, room: LentRoom) -> bool {
+        match &mut self.place {
+            Place::Arena(_) => false,
+            Place::Lent(mapping) => mapping.move_to(room),
         }
     }
 

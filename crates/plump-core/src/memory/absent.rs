@@ -161,6 +161,46 @@ impl OwnMapping {
     }
 }
 
+/// What addresses a [`LentMapping`] needs: no value of this type exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LentForm {
+    never: std::convert::Infallible,
+}
+
+/// Addresses for a [`LentMapping`] to come: no value of this type exists.
+#[derive(Debug)]
+pub struct LentRoom {
+    never: std::convert::Infallible,
+}
+
+impl LentRoom {
+    /// Addresses for a mapping of that form.
+    ///
+    /// # Errors
+    /// None here: there is no form to give.
+    pub fn new(form: LentForm) -> io::Result<Self> {
+        match form.never {}
+    }
+
+    /// Where the bytes will be.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+
+    /// How many there will be.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.never {}
+    }
+
+    /// There is no value to ask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.never {}
+    }
+}
+
 /// A part of somebody else's [`OwnMemory`]: no value of this type exists.
 #[derive(Debug)]
 pub struct LentMapping {
@@ -174,6 +214,18 @@ impl LentMapping {
     /// None here: there is no file to give.
     pub fn new(file: std::convert::Infallible, _offset: usize, _length: usize) -> io::Result<Self> {
         match file {}
+    }
+
+    /// What addresses it needs.
+    #[must_use]
+    pub fn form(&self) -> LentForm {
+        match self.never {}
+    }
+
+    /// Moves to addresses that were kept for it.
+    #[must_use]
+    pub fn move_to(&mut self, _room: LentRoom) -> bool {
+        match self.never {}
     }
 
     /// Where the bytes are.

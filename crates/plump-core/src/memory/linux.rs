@@ -4,7 +4,7 @@ mod handing;
 mod own;
 
 pub use handing::{MemoryGiver, MemoryTaker};
-pub use own::{LentMapping, OwnMapping, OwnMemory};
+pub use own::{LentForm, LentMapping, LentRoom, OwnMapping, OwnMemory};
 
 use std::ffi::CStr;
 use std::fs::File;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -36,13 +37,34 @@ impl Mapping {
     fn new(file: &OwnedFd, offset: usize, bytes: usize, sharing: libc::c_int) -> io::Result<Self> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         let place = libc::off_t::try_from(offset).map_err(|_| refused())?;
+        let mapping = Self::reserve(offset, bytes)?;
+        // SAFETY: replaces the mapping that was just made and that nobody else knows.
+        let mapped = unsafe {
+            libc::mmap(
+                mapping.start.as_ptr().cast(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                sharing | libc::MAP_FIXED | libc::MAP_NORESERVE,
+                file.as_raw_fd(),
+                place,
+            )
+        };
+        if mapped == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(mapping)
+    }
+
+    /// Addresses for `bytes` of a file from `offset` on. Nothing is behind them but zeroes, which can't be written.
+    fn reserve(offset: usize, bytes: usize) -> io::Result<Self> {
+        let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         let room = bytes.checked_add(LARGE_PAGE).ok_or_else(refused)?;
         // SAFETY: a new mapping of nothing at an address of the system's choice.
         let reserved = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
                 room,
-                libc::PROT_NONE,
+                libc::PROT_READ,
                 libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
                 -1,
                 0,
@@ -56,23 +78,6 @@ impl Mapping {
         let after = LARGE_PAGE - before;
         // SAFETY: `before` is less than `LARGE_PAGE`, so the place and `bytes` behind it lie in what was just mapped.
         let start = unsafe { reserved.add(before) };
-        // SAFETY: replaces a part of the mapping that was just made and that nobody else knows.
-        let mapped = unsafe {
-            libc::mmap(
-                start.cast(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                sharing | libc::MAP_FIXED | libc::MAP_NORESERVE,
-                file.as_raw_fd(),
-                place,
-            )
-        };
-        let error = io::Error::last_os_error();
-        if mapped == libc::MAP_FAILED {
-            // SAFETY: the mapping was made above and nobody else knows it.
-            unsafe { libc::munmap(reserved.cast(), room) };
-            return Err(error);
-        }
         if before > 0 {
             // SAFETY: the part before `start`, which nobody uses.
             unsafe { libc::munmap(reserved.cast(), before) };
@@ -86,6 +91,29 @@ impl Mapping {
         }
         let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, bytes })
+    }
+
+    /// Moves to the addresses of another one of the same size, which goes.
+    fn move_to(&mut self, place: Self) -> io::Result<()> {
+        debug_assert_eq!(self.bytes, place.bytes);
+        // Never unmapped as such: where the call fails, what was there may be gone already, and the addresses another's.
+        let place = ManuallyDrop::new(place);
+        // SAFETY: both are mappings that `reserve` made, of one size. Whoever uses `self` by its pointer holds it and
+        // can't while it is borrowed here; what used `place` finds the other's bytes there from now on.
+        let moved = unsafe {
+            libc::mremap(
+                self.start.as_ptr().cast(),
+                self.bytes,
+                self.bytes,
+                libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
+                place.start.as_ptr(),
+            )
+        };
+        if moved == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        self.start = place.start;
+        Ok(())
     }
 
     /// Puts memory of this process alone in the place of the file's, in one step: who still reads there reads zeroes.
@@ -227,6 +255,52 @@ impl OwnMemory {
     }
 }
 
+/// What addresses a [`LentMapping`] needs: those of another one with the same form would do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LentForm {
+    /// How far it begins behind a large page's boundary.
+    place: usize,
+    bytes: usize,
+    skipped: usize,
+}
+
+/// Addresses for a [`LentMapping`] to come; until then there are zeroes, which can't be written.
+#[derive(Debug)]
+pub struct LentRoom {
+    mapping: Mapping,
+    form: LentForm,
+}
+
+impl LentRoom {
+    /// Addresses for a mapping of that form.
+    ///
+    /// # Errors
+    /// What the system says when there are none left.
+    pub fn new(form: LentForm) -> io::Result<Self> {
+        let mapping = Mapping::reserve(form.place, form.bytes)?;
+        Ok(Self { mapping, form })
+    }
+
+    /// Where the bytes will be.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        // SAFETY: the skipped bytes are part of the mapping.
+        unsafe { self.mapping.start.as_ptr().add(self.form.skipped) }
+    }
+
+    /// How many there will be.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.form.bytes - self.form.skipped
+    }
+
+    /// Never: no payload of 0 bytes is lent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
 /// A part of somebody else's [`OwnMemory`]: what is written to it is seen here alone, and forgotten with it.
 #[derive(Debug)]
 pub struct LentMapping {
@@ -253,6 +327,22 @@ impl LentMapping {
         let file = OwnedFd::from(file);
         let mapping = Mapping::new(&file, offset - skipped, length + skipped, libc::MAP_PRIVATE)?;
         Ok(Self { mapping, skipped })
+    }
+
+    /// What addresses it needs.
+    #[must_use]
+    pub fn form(&self) -> LentForm {
+        LentForm {
+            place: self.mapping.start.addr().get() % LARGE_PAGE,
+            bytes: self.mapping.bytes,
+            skipped: self.skipped,
+        }
+    }
+
+    /// Moves to addresses that were kept for it; `false` when they are none for this one, or it can't be moved.
+    #[must_use]
+    pub fn move_to(&mut self, room: LentRoom) -> bool {
+        self.form() == room.form && self.mapping.move_to(room.mapping).is_ok()
     }
 
     /// Where the bytes are.
@@ -352,6 +442,49 @@ mod tests {
         }
         assert!(LentMapping::new(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
         assert!(LentMapping::new(copy_of(&memory), usize::MAX, 2).is_err());
+    }
+
+    #[test]
+    fn a_lent_part_moves_to_addresses_that_were_kept_for_it() {
+        let memory = OwnMemory::create(3 * LARGE_PAGE).unwrap();
+        memory.reserve(0, 3 * LARGE_PAGE).unwrap();
+        let (at, length) = (LARGE_PAGE - 4096 - 8, LARGE_PAGE + 5000);
+        let ours = memory.mapping().as_ptr().wrapping_add(at);
+        // SAFETY: inside, reserved, and nobody else uses it.
+        unsafe { ours.write_bytes(1, length) };
+        let first = LentMapping::new(copy_of(&memory), at, length).unwrap();
+        // SAFETY: inside of the mapping, which lives.
+        unsafe { first.as_ptr().write(99) };
+        let room = LentRoom::new(first.form()).unwrap();
+        let place = room.as_ptr();
+        assert_eq!(room.len(), length);
+        for offset in [0, length - 1] {
+            // SAFETY: inside of the room, which can be read.
+            assert_eq!(unsafe { place.wrapping_add(offset).read() }, 0);
+        }
+        // SAFETY: inside, reserved, and nobody else uses it.
+        unsafe { ours.write_bytes(2, length) };
+        let mut second = LentMapping::new(copy_of(&memory), at, length).unwrap();
+        assert!(second.move_to(room));
+        assert_eq!(second.as_ptr(), place);
+        for offset in [0, 4096, length - 1] {
+            let byte = place.wrapping_add(offset);
+            // SAFETY: inside of the mapping, which lives.
+            assert_eq!(unsafe { byte.read() }, 2);
+            // SAFETY: as above.
+            unsafe { byte.write(98) };
+            // SAFETY: inside, reserved, and nobody else writes it.
+            assert_eq!(unsafe { ours.wrapping_add(offset).read() }, 2);
+        }
+        // SAFETY: inside of the mapping, which lives.
+        assert_eq!(unsafe { first.as_ptr().read() }, 99);
+        for other in [
+            LentMapping::new(copy_of(&memory), at - 8, length).unwrap(),
+            LentMapping::new(copy_of(&memory), at, length - 8).unwrap(),
+        ] {
+            assert!(!second.move_to(LentRoom::new(other.form()).unwrap()));
+        }
+        assert_eq!(second.as_ptr(), place);
     }
 
     #[test]
