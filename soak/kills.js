@@ -15,7 +15,11 @@ const SPREAD_US = 400
 /** By how many a handler's time follows the outcome, so that half of the calls are given up. */
 const STEP_US = 10
 /** Of the handlers so many go on for longer than any grace. */
-const STUBBORN = 0.004
+const STUBBORN = 0.1
+const HARMLESS_GRACE_MS = 10_000
+/** Calls that are always there, so that each end of a worker is told to one that names its cause. */
+const COMPANIONS = 6
+const LEAST_US = { signal: 100, sibling: 0, runMs: 400, timeoutMs: 400 }
 const GIVEN_UP = {
   signal: 'ERR_PLUMP_CANCELLED',
   sibling: 'ERR_PLUMP_CANCELLED',
@@ -32,7 +36,7 @@ export async function kills(options) {
   }
 }
 
-async function killsIn(folder, { channel, races, minutes, random, census, violations, say }) {
+async function killsIn(folder, { channel, races, kills, minutes, random, census, violations, say }) {
   const pool = spawn(new URL('./workers/racing.js', import.meta.url), {
     channel,
     execArgv: [],
@@ -42,7 +46,7 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
   })
   await pool.ready()
   const complain = (text) => violations.length < 20 && violations.push(text)
-  const counts = { calls: 0, settled: 0, races: 0, done: 0, givenUp: 0, hit: 0, next: 0 }
+  const counts = { calls: 0, settled: 0, races: 0, done: 0, givenUp: 0, hit: 0, deadly: 0 }
   const byKind = Object.fromEntries(Object.keys(GIVEN_UP).map((kind) => [kind, { done: 0, givenUp: 0 }]))
   /** Outcome of each call: 'done', 'given up', or that its worker was ended because of another one. */
   const outcomes = []
@@ -53,7 +57,7 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
   const us = { signal: 500, sibling: 20, runMs: 1_000, timeoutMs: 1_000 }
 
   /** Makes a call and says what became of it; `code` is what it may fail with because it was given up. */
-  const make = (calls, time, code) => {
+  const make = (calls, time, code, command = 'busy') => {
     const number = counts.calls++
     outcomes.push('waits')
     const settle = (outcome) => {
@@ -62,7 +66,7 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
       counts.settled++
       return outcome
     }
-    return calls.acall('busy', number, time).then(
+    return calls.acall(command, number, time).then(
       ([echoed, id]) => {
         if (echoed !== number) complain(`call ${number} got the answer of ${echoed}`)
         answered.set(id, number)
@@ -93,15 +97,20 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
     }
   }
 
-  const kinds = Object.keys(GIVEN_UP)
+  /** Most are of the kind that takes the least time. */
+  const kindOf = (luck) =>
+    luck < 0.7 ? 'sibling' : luck < 0.8 ? 'signal' : luck < 0.9 ? 'runMs' : 'timeoutMs'
   const end = performance.now() + minutes * 60_000
   const lane = async () => {
     while (counts.races < races && performance.now() < end && violations.length < 20) {
       counts.races++
-      const kind = kinds[Math.floor(random() * kinds.length)]
+      const kind = kindOf(random())
       const luck = random()
-      const graceMs = luck < 0.05 ? 0 : luck < 0.3 ? 1 : 2
-      const stubborn = random() < STUBBORN
+      // A worker takes a hundred times as long to start as a race: so many may be killed, spread over the run.
+      const deadly = census.exited.length < (kills * counts.races) / races
+      const graceMs = deadly ? Math.floor(luck * 3) : HARMLESS_GRACE_MS
+      const stubborn = deadly && random() < STUBBORN
+      if (deadly) counts.deadly++
       const time = stubborn ? 8_000 : Math.max(0, us[kind] + (random() - 0.5) * SPREAD_US)
       const code = GIVEN_UP[kind]
       let race
@@ -116,29 +125,31 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
       } else race = make(pool.with({ [kind]: 1, graceMs }), time, code)
       // The next call takes its place at once.
       const outcome = await race
-      counts.next++
       others.push(make(pool, random() * 100))
       if (outcome === 'done') counts.done++
       if (outcome === 'given up') counts.givenUp++
       if (outcome !== 'hit') byKind[kind][outcome === 'done' ? 'done' : 'givenUp']++
-      if (!stubborn) us[kind] = Math.max(0, us[kind] + (outcome === 'done' ? STEP_US : -STEP_US))
+      if (!stubborn) us[kind] = Math.max(LEAST_US[kind], us[kind] + (outcome === 'done' ? STEP_US : -STEP_US))
       if (random() < 0.5) await Promise.all(others)
     }
+  }
+  const companion = async () => {
+    while (!ended) await make(pool, 100 + random() * 300, undefined, 'stay')
   }
   const timer = setInterval(
     () => say(`${counts.races} races, ${census.exited.length} workers ended`),
     SAY_EVERY_MS,
   )
   const begun = performance.now()
-  const ticking = clock()
+  const aside = [clock(), ...Array.from({ length: COMPANIONS }, companion)]
   await Promise.all(Array.from({ length: LANES }, lane))
   const seconds = (performance.now() - begun) / 1000
+  ended = true
   const settledBy = performance.now() + 60_000
   while (counts.settled < counts.calls && performance.now() < settledBy) await turn()
   if (counts.settled < counts.calls)
     complain(`${counts.calls - counts.settled} calls never settled`)
-  ended = true
-  await ticking
+  await Promise.all(aside)
   clearInterval(timer)
   // Those of which the end is not over yet are ended all the same, and are not looked at below.
   await new Promise((resolve) => setTimeout(resolve, 1_000))
@@ -151,6 +162,7 @@ async function killsIn(folder, { channel, races, minutes, random, census, violat
   return {
     seconds: Math.round(seconds),
     races: counts.races,
+    withGraceOf0To2Ms: counts.deadly,
     racesPerSecond: Math.round(counts.races / seconds),
     settledFirst: counts.done,
     givenUpFirst: counts.givenUp,
@@ -190,7 +202,9 @@ function judge(folder, { outcomes, answered, causes, killed, complain }) {
 
   // Killed between being begun and writing it down: nothing tells which call that was, but it was none that was answered.
   let unwritten = 0
+  const named = new Set()
   for (const { id, pid, hit } of causes) {
+    named.add(pid)
     if (id === undefined) complain(`call ${hit} was ended without a cause`)
     else if (answered.has(id))
       complain(`call ${hit} was ended because of call ${answered.get(id)}, which had settled`)
@@ -204,13 +218,26 @@ function judge(folder, { outcomes, answered, causes, killed, complain }) {
   }
 
   let finishedMeanwhile = 0
+  let unexplained = 0
   for (const pid of killed) {
     const toBlame = (byWorker.get(pid) ?? []).filter(
       (id) => outcomes[begun.get(id).number] === 'given up',
     )
-    if (toBlame.length === 0 && byWorker.has(pid))
-      complain(`worker ${pid} was ended though no call that it ran was given up`)
-    if (toBlame.every((id) => ended.has(id))) finishedMeanwhile++
+    if (toBlame.length === 0 && !named.has(pid)) unexplained++
+    else if (toBlame.length > 0 && toBlame.every((id) => ended.has(id))) finishedMeanwhile++
   }
-  return { causesNamed: causes.length, unwrittenCauses: unwritten, finishedMeanwhile }
+  const givenUp = [...outcomes.keys()].filter((number) => outcomes[number] === 'given up')
+  const neverBegun = givenUp.filter((number) => runs[number] === 0).length
+  // Nothing was written of the calls for which these were ended: there must be as many that can have been it.
+  if (unexplained + unwritten > neverBegun)
+    complain(`${unexplained} workers were ended though no call that they ran was given up`)
+  return {
+    givenUpBegun: givenUp.length - neverBegun,
+    givenUpNotBegun: neverBegun,
+    causesNamed: causes.length,
+    workersWhoseCauseWasNamed: killed.filter((pid) => named.has(pid)).length,
+    unwrittenCauses: unwritten,
+    unexplained,
+    finishedMeanwhile,
+  }
 }

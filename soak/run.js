@@ -16,6 +16,7 @@ const HELP = `npm run soak -- [options]
   --variants a,b    of the producer: ${Object.keys(variants).join(', ')}            (all)
   --seconds n       how long a producer goes on                           (60)
   --races n         calls that are given up about when they settle        (100000)
+  --kills n         workers that are ended meanwhile, about                (2000)
   --minutes n       after so long no further race is begun                (10)
   --calls n         calls that wait for workers that are recycled         (100000)
   --max-calls n     how many of them a worker serves before it is replaced (1)
@@ -70,6 +71,7 @@ function readOptions() {
       variants: text,
       seconds: text,
       races: text,
+      kills: text,
       minutes: text,
       calls: text,
       'max-calls': text,
@@ -87,6 +89,7 @@ function readOptions() {
     variants: among(values.variants, Object.keys(variants), 'variants'),
     seconds: number(values.seconds ?? 60, 'seconds', 1),
     races: number(values.races ?? 100_000, 'races', 1),
+    kills: number(values.kills ?? 2_000, 'kills'),
     minutes: number(values.minutes ?? 10, 'minutes'),
     calls: number(values.calls ?? 100_000, 'calls', 1),
     maxCalls: number(values['max-calls'] ?? 1, 'max-calls', 1),

@@ -14,3 +14,12 @@ export async function busy(number, us) {
   writeSync(log, `e ${number} ${id}\n`)
   return [number, id, process.pid]
 }
+
+/** Is there for so many milliseconds, without the CPU. */
+export async function stay(number, ms) {
+  const id = context.callId
+  writeSync(log, `b ${number} ${id}\n`)
+  await new Promise((resolve) => setTimeout(resolve, ms))
+  writeSync(log, `e ${number} ${id}\n`)
+  return [number, id, process.pid]
+}
