@@ -16,6 +16,8 @@ const SPREAD_US = 400
 const STEP_US = 10
 /** Of the handlers so many go on for longer than any grace. */
 const STUBBORN = 0.1
+/** Races between siblings that are begun together. */
+const TOGETHER = 4
 const HARMLESS_GRACE_MS = 10_000
 /** Calls that are always there, so that each end of a worker is told to one that names its cause. */
 const COMPANIONS = 6
@@ -36,7 +38,10 @@ export async function kills(options) {
   }
 }
 
-async function killsIn(folder, { channel, races, kills, minutes, random, census, violations, say }) {
+async function killsIn(
+  folder,
+  { channel, races, kills, minutes, random, census, violations, say },
+) {
   const pool = spawn(new URL('./workers/racing.js', import.meta.url), {
     channel,
     execArgv: [],
@@ -47,7 +52,9 @@ async function killsIn(folder, { channel, races, kills, minutes, random, census,
   await pool.ready()
   const complain = (text) => violations.length < 20 && violations.push(text)
   const counts = { calls: 0, settled: 0, races: 0, done: 0, givenUp: 0, hit: 0, deadly: 0 }
-  const byKind = Object.fromEntries(Object.keys(GIVEN_UP).map((kind) => [kind, { done: 0, givenUp: 0 }]))
+  const byKind = Object.fromEntries(
+    Object.keys(GIVEN_UP).map((kind) => [kind, { done: 0, givenUp: 0 }]),
+  )
   /** Outcome of each call: 'done', 'given up', or that its worker was ended because of another one. */
   const outcomes = []
   /** Ids under which calls were answered, and who was named as the cause of an end: id → [pid, number of the call it hit]. */
@@ -87,9 +94,9 @@ async function killsIn(folder, { channel, races, kills, minutes, random, census,
 
   /** Signals to abort, by when. */
   const due = []
-  let ended = false
+  const over = { is: false }
   const clock = async () => {
-    while (!ended) {
+    while (!over.is) {
       const now = performance.now()
       for (let at = due.length - 1; at >= 0; at--)
         if (due[at].when <= now) due.splice(at, 1)[0].controller.abort()
@@ -101,40 +108,45 @@ async function killsIn(folder, { channel, races, kills, minutes, random, census,
   const kindOf = (luck) =>
     luck < 0.7 ? 'sibling' : luck < 0.8 ? 'signal' : luck < 0.9 ? 'runMs' : 'timeoutMs'
   const end = performance.now() + minutes * 60_000
+  /** One call and what gives it up. */
+  const race = async (kind) => {
+    counts.races++
+    // A worker takes a hundred times as long to start as a race: so many may be killed, spread over the run.
+    const deadly = census.exited.length < (kills * counts.races) / races
+    if (deadly) counts.deadly++
+    const graceMs = deadly ? Math.floor(random() * 3) : HARMLESS_GRACE_MS
+    const stubborn = deadly && random() < STUBBORN
+    const time = stubborn ? 8_000 : Math.max(0, us[kind] + (random() - 0.5) * SPREAD_US)
+    const code = GIVEN_UP[kind]
+    const others = []
+    let call
+    if (kind === 'signal' || kind === 'sibling') {
+      const controller = new AbortController()
+      const calls = pool.with({ signal: controller.signal, graceMs })
+      // A sibling's answer gives it up, often in the batch in which its own arrives.
+      if (kind === 'sibling') others.push(make(pool, 0).then(() => controller.abort()))
+      call = make(calls, time, code)
+      if (kind === 'signal') due.push({ when: performance.now() + 0.6, controller })
+    } else call = make(pool.with({ [kind]: 1, graceMs }), time, code)
+    const outcome = await call
+    // The next call takes its place at once.
+    others.push(make(pool, random() * 100))
+    if (outcome === 'done') counts.done++
+    if (outcome === 'given up') counts.givenUp++
+    if (outcome !== 'hit') byKind[kind][outcome === 'done' ? 'done' : 'givenUp']++
+    const step = outcome === 'done' ? STEP_US : -STEP_US
+    if (!stubborn) us[kind] = Math.max(LEAST_US[kind], us[kind] + step)
+    await Promise.all(others)
+  }
   const lane = async () => {
     while (counts.races < races && performance.now() < end && violations.length < 20) {
-      counts.races++
       const kind = kindOf(random())
-      const luck = random()
-      // A worker takes a hundred times as long to start as a race: so many may be killed, spread over the run.
-      const deadly = census.exited.length < (kills * counts.races) / races
-      const graceMs = deadly ? Math.floor(luck * 3) : HARMLESS_GRACE_MS
-      const stubborn = deadly && random() < STUBBORN
-      if (deadly) counts.deadly++
-      const time = stubborn ? 8_000 : Math.max(0, us[kind] + (random() - 0.5) * SPREAD_US)
-      const code = GIVEN_UP[kind]
-      let race
-      const others = []
-      if (kind === 'signal' || kind === 'sibling') {
-        const controller = new AbortController()
-        const calls = pool.with({ signal: controller.signal, graceMs })
-        // A sibling's answer gives it up, often in the batch in which its own arrives.
-        if (kind === 'sibling') others.push(make(pool, 0).then(() => controller.abort()))
-        race = make(calls, time, code)
-        if (kind === 'signal') due.push({ when: performance.now() + 0.6, controller })
-      } else race = make(pool.with({ [kind]: 1, graceMs }), time, code)
-      // The next call takes its place at once.
-      const outcome = await race
-      others.push(make(pool, random() * 100))
-      if (outcome === 'done') counts.done++
-      if (outcome === 'given up') counts.givenUp++
-      if (outcome !== 'hit') byKind[kind][outcome === 'done' ? 'done' : 'givenUp']++
-      if (!stubborn) us[kind] = Math.max(LEAST_US[kind], us[kind] + (outcome === 'done' ? STEP_US : -STEP_US))
-      if (random() < 0.5) await Promise.all(others)
+      const together = kind === 'sibling' ? TOGETHER : 1
+      await Promise.all(Array.from({ length: together }, () => race(kind)))
     }
   }
   const companion = async () => {
-    while (!ended) await make(pool, 100 + random() * 300, undefined, 'stay')
+    while (!over.is) await make(pool, 100 + random() * 300, undefined, 'stay')
   }
   const timer = setInterval(
     () => say(`${counts.races} races, ${census.exited.length} workers ended`),
@@ -144,7 +156,7 @@ async function killsIn(folder, { channel, races, kills, minutes, random, census,
   const aside = [clock(), ...Array.from({ length: COMPANIONS }, companion)]
   await Promise.all(Array.from({ length: LANES }, lane))
   const seconds = (performance.now() - begun) / 1000
-  ended = true
+  over.is = true
   const settledBy = performance.now() + 60_000
   while (counts.settled < counts.calls && performance.now() < settledBy) await turn()
   if (counts.settled < counts.calls)
@@ -212,7 +224,9 @@ function judge(folder, { outcomes, answered, causes, killed, complain }) {
     else {
       const cause = begun.get(id)
       if (outcomes[cause.number] !== 'given up')
-        complain(`call ${hit}: its cause ${cause.number} was not given up: ${outcomes[cause.number]}`)
+        complain(
+          `call ${hit}: its cause ${cause.number} was not given up: ${outcomes[cause.number]}`,
+        )
       if (cause.pid !== pid) complain(`call ${hit}: its cause ran on ${cause.pid}, not ${pid}`)
     }
   }

@@ -6,13 +6,15 @@ import { spawn } from '../dist/index.js'
 import { residentNow, watchResident } from './resident.js'
 
 const MIB = 1024 ** 2
+/** Aimed at: 11. */
 const TIMES = 10
 const HANDLER_MS = 1
 const WORKERS = 2
 const MAX_QUEUE_BYTES = 64 * MIB
 /** By what the process may be larger than before, beside `maxQueueBytes`. */
 const FIFTH = MAX_QUEUE_BYTES / 5
-const WARM_UP_SECONDS = 6
+const WARM_UP_SECONDS = 8
+const WARM_UP_CALLS = 8_000
 
 /** How a producer meets a full queue, and which of the two limits is to be reached. */
 export const variants = {
@@ -30,19 +32,31 @@ export async function producer({ channel, variant, seconds, random, violations, 
     Buffer.alloc(1024 + Math.floor(random() * 15 * 1024), i),
   )
 
-  const small = spawn(module, { ...common, maxQueueBytes: MIB })
+  const small = spawn(module, { ...common, maxQueueBytes: WARM_UP_CALLS * 620 })
   const servedPerSecond = await capacity(small, payloads, 3)
-  const perSecond = servedPerSecond * TIMES
-  const most = Math.ceil(perSecond * (seconds + 5) * 2)
+  const perSecond = servedPerSecond * TIMES * 1.1
+  const most = Math.ceil(perSecond * (seconds + 5) * 3)
   const outcomes = new Uint8Array(most).fill(1).fill(0)
-  // As fast as later, so that V8 has made its heap as large as garbage at this rate makes it.
-  await produce(small, { payloads, perSecond, seconds: WARM_UP_SECONDS, random, outcomes, most })
+  // As many calls as later and as many that wait, of next to no bytes each: V8 makes its heap as large as the garbage of this
+  // rate makes it. So what JavaScript has of the calls that wait is in the baseline: 600 bytes for each.
+  const nothing = payloads.map((_, i) => Buffer.alloc(1, i))
+  await produce(small, {
+    payloads: nothing,
+    perSecond,
+    seconds: WARM_UP_SECONDS,
+    random,
+    outcomes,
+    most,
+  })
   await small.close()
   outcomes.fill(0)
 
   const pool = spawn(module, { ...common, ...limits, maxQueueBytes: MAX_QUEUE_BYTES })
   await pool.ready()
-  await Promise.all([pool.acall('serve', 0, payloads[0], 0), pool.acall('serve', 0, payloads[0], 0)])
+  await Promise.all([
+    pool.acall('serve', 0, payloads[0], 0),
+    pool.acall('serve', 0, payloads[0], 0),
+  ])
   await sleep(500)
   const baseline = residentNow()
   const peakOf = watchResident()
@@ -83,7 +97,10 @@ export async function producer({ channel, variant, seconds, random, violations, 
       kernelPeak === undefined ? null : round((kernelPeak - baseline) / MIB),
     allowedMiB: round((MAX_QUEUE_BYTES + FIFTH) / MIB),
     samples,
-    heldByTheTestMiB: round((outcomes.length + payloads.reduce((sum, b) => sum + b.length, 0)) / MIB),
+    waitedInWarmUp: WARM_UP_CALLS,
+    heldByTheTestMiB: round(
+      (outcomes.length + payloads.reduce((sum, b) => sum + b.length, 0)) / MIB,
+    ),
   }
   say(JSON.stringify(figures))
 
@@ -96,9 +113,11 @@ export async function producer({ channel, variant, seconds, random, violations, 
     violations.push(`memory grew by ${figures.peakAboveBaselineMiB} MiB`)
   if (made.mostQueuedBytes > MAX_QUEUE_BYTES)
     violations.push(`${made.mostQueuedBytes} bytes waited`)
+  if (holdsBack && made.full > 0)
+    violations.push(`${made.full} calls were refused though nothing said to hold back`)
   if (limits.whenFull === 'reject' && made.mostQueued > limits.maxQueue)
     violations.push(`${made.mostQueued} calls waited`)
-  if (offered / served < TIMES * 0.9)
+  if (offered / served < TIMES)
     violations.push(`the producer was only ${figures.timesFaster} times faster: nothing is shown`)
   if (made.mostQueued < 0.9 * limits.maxQueue && made.mostQueuedBytes < 0.9 * MAX_QUEUE_BYTES)
     violations.push('no limit was reached: nothing is shown')
@@ -150,7 +169,14 @@ async function produce(pool, { payloads, perSecond, seconds, random, outcomes, m
   /** When what is due now was first due. */
   let from = begun
   let due = 0
+  let second = { from: begun, done: 0 }
   while (performance.now() < begun + seconds * 1000) {
+    if (performance.now() > second.from + 1_000) {
+      // What workers can serve changes with what else the machine does.
+      const served = ((counts.done - second.done) * 1_000) / (performance.now() - second.from)
+      perSecond = Math.max(perSecond, served * TIMES * 1.1)
+      second = { from: performance.now(), done: counts.done }
+    }
     due += ((performance.now() - from) / 1000) * perSecond
     from = performance.now()
     for (; due >= 1 && counts.calls < most; due--) {

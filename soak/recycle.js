@@ -42,8 +42,8 @@ async function recycleIn(
       ([answered, served]) => {
         if (answered !== number) complain(`call ${number} got the answer of ${answered}`)
         if (served > maxCalls) complain(`a worker served ${served} calls`)
-        settle(number, 1)
         counts.done++
+        return settle(number, 1)
       },
       (error) => {
         settle(number, 2)
@@ -71,7 +71,8 @@ async function recycleIn(
   for (let number = 0; number < calls; number++) {
     if (outcomes[number] === 0) complain(`call ${number} never settled`)
     if (runs[number] > 1) complain(`call ${number} ran ${runs[number]} times`)
-    if (outcomes[number] === 1 && runs[number] === 0) complain(`call ${number} settled without a run`)
+    if (outcomes[number] === 1 && runs[number] === 0)
+      complain(`call ${number} settled without a run`)
     if (outcomes[number] === 2 && runs[number] > 0 && counts.closed === 0)
       complain(`call ${number} ran and failed`)
   }

@@ -148,13 +148,17 @@ async function runPart(options) {
   children.add(child)
   const minutes =
     WATCHDOG_MINUTES +
-    { producer: options.seconds / 60, kills: options.minutes, recycle: options.recycleMinutes }[part]
+    { producer: options.seconds / 60, kills: options.minutes, recycle: options.recycleMinutes }[
+      part
+    ]
   const violations = []
   let told
   child.on('message', (message) => (told = message))
   const ended = new Promise((resolve) => {
     child.on('error', (error) => resolve(`it could not be started: ${error}`))
-    child.on('exit', (code, signal) => resolve(code === 0 ? undefined : `it ended: ${signal ?? code}`))
+    child.on('exit', (code, signal) =>
+      resolve(code === 0 ? undefined : `it ended: ${signal ?? code}`),
+    )
   })
   const watchdog = setTimeout(() => {
     violations.push(`it had not ended after ${minutes} minutes`)
