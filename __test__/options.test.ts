@@ -129,7 +129,7 @@ function isRight(row: OptionRow, value: unknown): boolean {
 }
 
 type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : never
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const isWhole = <_ extends true>(): void => {}
 type NameOf<Rows extends readonly OptionRow[]> = Rows[number]['name']
 // An option that is in an interface and in no list, or the other way round, does not compile.
