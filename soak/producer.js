@@ -13,6 +13,8 @@ const WORKERS = 2
 const MAX_QUEUE_BYTES = 64 * MIB
 /** By what the process may be larger than before, beside `maxQueueBytes`. */
 const FIFTH = MAX_QUEUE_BYTES / 5
+/** How many calls are made in one turn, when the machine has kept the producer waiting. */
+const MOST_AT_ONCE = 300
 const WARM_UP_SECONDS = 8
 const WARM_UP_CALLS = 8_000
 
@@ -179,6 +181,8 @@ async function produce(pool, { payloads, perSecond, seconds, random, outcomes, m
     }
     due += ((performance.now() - from) / 1000) * perSecond
     from = performance.now()
+    // What is refused is garbage only when its promise has been looked at, in the next turn: never the calls of seconds at once.
+    due = Math.min(due, MOST_AT_ONCE)
     for (; due >= 1 && counts.calls < most; due--) {
       if (holdsBack && pool.needsDrain) break
       const id = counts.calls++
