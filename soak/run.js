@@ -15,6 +15,7 @@ const HELP = `npm run soak -- [options]
   --channels a,b    of: ring, pipe                                        (both)
   --variants a,b    of the producer: ${Object.keys(variants).join(', ')}            (all)
   --seconds n       how long a producer goes on                           (60)
+  --queue-mib n     what may wait, MiB                                    (64)
   --races n         calls that are given up about when they settle        (100000)
   --kills n         workers that are ended meanwhile, about                (2000)
   --minutes n       after so long no further race is begun                (10)
@@ -70,6 +71,7 @@ function readOptions() {
       channels: text,
       variants: text,
       seconds: text,
+      'queue-mib': text,
       races: text,
       kills: text,
       minutes: text,
@@ -88,6 +90,7 @@ function readOptions() {
     channels: among(values.channels, CHANNELS, 'channels'),
     variants: among(values.variants, Object.keys(variants), 'variants'),
     seconds: number(values.seconds ?? 60, 'seconds', 1),
+    queueMib: number(values['queue-mib'] ?? 64, 'queue-mib', 1),
     races: number(values.races ?? 100_000, 'races', 1),
     kills: number(values.kills ?? 2_000, 'kills'),
     minutes: number(values.minutes ?? 10, 'minutes'),
