@@ -467,8 +467,8 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	/** Calls in flight no longer keep the event loop going. */
 	unref(): this;
 	/**
-	 * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, and half of
-	 * it is not free yet.
+	 * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, or has no
+	 * room left for a call as large as any so far; until half of it is free.
 	 */
 	get needsDrain(): boolean;
 	/** Resolves when `needsDrain` is false, also when the instance is closed. Never rejects. */

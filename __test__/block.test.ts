@@ -7,7 +7,9 @@ import { types } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { PlumpIPC, PlumpSerializationError, type PlumpBlock } from '../src/index.js'
-import { channel, start, until } from './start.js'
+import { codec as bytesCodec } from './fixtures/bytes-codec.mjs'
+import { codec as reversed } from './fixtures/own-codec.mjs'
+import { channel, fixture, start, until } from './start.js'
 
 interface Commands {
   digest(bytes: Uint8Array): string
@@ -24,6 +26,7 @@ interface Commands {
   writeToMappings(): Promise<{ tried: number; written: number }>
   sleep(ms: number): Promise<void>
 }
+type CodedError = Error & { code?: string }
 const MIB = 1024 ** 2
 /** Whether workers can be handed memory here at all. */
 const hands = process.platform === 'linux' && channel !== 'pipe'
@@ -432,4 +435,38 @@ test.serial('large arguments go with their own call where small ones are held ba
     t.is(await lent, wanted)
     t.deepEqual(await Promise.all(more), [1, 2, 3])
   }
+})
+
+test.serial('a codec of your own reads a block, which stays where it is', async (t) => {
+  const codecModule = fixture('bytes-codec.mjs')
+  const plump = start<Commands>(t, 'buffers.mjs', { codec: bytesCodec, codecModule })
+  // Below and above what is handed over without a copy where it can be.
+  for (const bytes of [1, 1_000, 128 * 1024, 3 * MIB]) {
+    const block = plump.allocate(bytes)
+    const wanted = fill(block.bytes, bytes % 251)
+    t.is(await plump.acall('digest', block), wanted)
+    t.is(plump.call('digest', block), wanted, 'it was not moved')
+    t.is(digest(block.bytes), wanted)
+    block.release()
+    const error = await t.throwsAsync(plump.acall('digest', block), {
+      instanceOf: PlumpSerializationError,
+      code: 'ERR_PLUMP_CODEC',
+    })
+    t.is((error!.cause as CodedError).code, 'ERR_PLUMP_BLOCK_GONE')
+  }
+  t.is(await plump.acall('add', 1, 2), 3)
+})
+
+test.serial('a codec of your own that knows no bytes refuses a block, and leaves it', async (t) => {
+  const codecModule = fixture('own-codec.mjs')
+  const plump = start<Commands>(t, 'buffers.mjs', { codec: reversed, codecModule })
+  const block = plump.allocate(MIB)
+  const wanted = fill(block.bytes, 7)
+  const refused = { instanceOf: PlumpSerializationError, code: 'ERR_PLUMP_CODEC' }
+  const error = await t.throwsAsync(plump.acall('digest', block), refused)
+  t.is((error!.cause as CodedError).code, 'ERR_PLUMP_UNSERIALIZABLE')
+  t.regex((error!.cause as Error).message, /block/)
+  t.throws(() => plump.call('digest', block), refused)
+  t.is(digest(block.bytes), wanted)
+  t.is(await plump.acall('add', 1, 2), 3)
 })

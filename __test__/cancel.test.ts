@@ -256,6 +256,44 @@ test.serial('a signal that aborts while its call is made, and twice', async (t) 
   t.is(await worker.acall('add', 1, 2), 3)
 })
 
+test.serial('a signal that aborts in the callback of its own call is too late', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  for (let i = 0; i < 200; i++) {
+    const controller = new AbortController()
+    const { signal } = controller
+    const call = worker.with({ signal, graceMs: 0 }).acall('add', i, 1)
+    // The next one takes its place before the signal is aborted.
+    const next = call.then((sum) => {
+      const following = worker.acall('add', sum, 1)
+      controller.abort()
+      return following
+    })
+    t.is(await call, i + 1)
+    t.is(await next, i + 2)
+  }
+  t.is(await worker.acall('pid'), pid, 'nobody was ended')
+})
+
+test.serial('a call that is made while its signal is being aborted is refused', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const controller = new AbortController()
+  const { signal } = controller
+  const codes: Promise<string>[] = []
+  // Before and after the listener of the first call.
+  const again = (): void => void codes.push(codeOf(worker.with({ signal }).acall('note', 2)))
+  signal.addEventListener('abort', again)
+  codes.push(codeOf(worker.with({ signal }).acall('wait', 60_000)))
+  signal.addEventListener('abort', () => {
+    t.throws(() => worker.with({ signal }).call('note', 3), { code: 'ERR_PLUMP_CANCELLED' })
+    again()
+  })
+  await worker.acall('pid')
+  controller.abort()
+  t.deepEqual(await Promise.all(codes), Array(3).fill('ERR_PLUMP_CANCELLED'))
+  t.deepEqual(await worker.acall('noted'), [])
+})
+
 test.serial('a cancelled call holds the event loop no longer', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
   const controller = new AbortController()

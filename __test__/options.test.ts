@@ -1,51 +1,206 @@
 import test from 'ava'
+import { inspect } from 'node:util'
 import {
   type CallOptions,
+  type CloseOptions,
   PlumpError,
   PlumpIPC,
   type PlumpOptions,
   PlumpQueue,
+  type QueueOptions,
   spawn,
+  type WorkerRange,
 } from '../src/index.js'
-import { checkOptions, instanceOptions, type OptionRow, rangeOf } from '../src/options.js'
+import {
+  callOptions,
+  checkOptions,
+  closeOptions,
+  instanceOptions,
+  type OptionRow,
+  queueOptions,
+  rangeOf,
+  rangeOptions,
+} from '../src/options.js'
+import { shown } from '../src/shown.js'
 import { fixture } from './start.js'
 
 const wrong = (value: unknown): PlumpOptions => value as PlumpOptions
 
-for (const row of instanceOptions as readonly OptionRow[]) {
-  const bad: unknown[] = [null, Symbol('s'), Number.NaN]
-  if (row.type === 'integer' || row.type === 'milliseconds')
-    bad.push(row.min - 1, row.max + 1, -5, 1e300, Infinity, -Infinity, '5', 5n, {}, [], true)
-  if (row.type === 'integer') bad.push(row.min + 0.5)
-  if (row.type === 'string') bad.push('', 7, 'a\0b', 'a'.repeat(256), {})
-  if (row.type === 'strings') bad.push('a', [1], ['a\0'], {})
-  if (row.type === 'environment')
-    bad.push('A=1', [], { A: 1 }, { 'A=B': '' }, { A: 'a\0' }, { '': '' })
-  if (row.type === 'path') bad.push('', 7, 'a\0b', new URL('http://localhost'))
-  if (row.type === 'module') bad.push('relative.js', './relative.js', 7)
-  if (row.type === 'codec')
-    bad.push('xml', {}, { name: '', encode() {}, decode() {} }, { name: 'a' })
-  if (row.type === 'one of') bad.push('', 'smoke signals', 7)
+/** What every option is tried with. */
+const values: readonly unknown[] = [
+  null,
+  true,
+  false,
+  Symbol('s'),
+  5n,
+  -1n,
+  {},
+  [],
+  [1],
+  () => {},
+  new Date(0),
+  new Map(),
+  0,
+  -0,
+  1,
+  5,
+  -1,
+  -5,
+  0.5,
+  -0.5,
+  1.5,
+  NaN,
+  Infinity,
+  -Infinity,
+  1e300,
+  -1e300,
+  Number.MIN_VALUE,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53,
+  2 ** 64,
+  '',
+  '5',
+  'auto',
+  'smoke signals',
+  'a\0b',
+  'a'.repeat(256),
+  'x'.repeat(1024 ** 2),
+  ['a\0'],
+  { A: 1 },
+  { 'A=B': '' },
+  { A: 'a\0' },
+  { '': '' },
+  'relative.js',
+  './relative.js',
+  new URL('http://localhost'),
+  new URL('file:///a'),
+  { name: '', encode() {}, decode() {} },
+  { name: 'a', encode: 1 },
+  new AbortController(),
+]
 
-  test(`${row.name} out of its range is refused, with its name, range and the value got`, (t) => {
-    for (const value of bad) {
-      // A range may go below zero.
-      if (
-        'min' in row &&
-        typeof value === 'number' &&
-        value >= row.min &&
-        value <= row.max &&
-        Number.isInteger(value)
+/** Said a second time, in other words than src/options.ts has it; a new type of option does not compile without its own. */
+function isRight(row: OptionRow, value: unknown): boolean {
+  const isText = typeof value === 'string' && !value.includes('\0')
+  switch (row.type) {
+    case 'integer':
+      return (
+        (typeof value === 'number' &&
+          value % 1 === 0 &&
+          !(value < row.min) &&
+          !(value > row.max)) ||
+        (row.or !== undefined && value === row.or)
       )
-        continue
-      const error = t.throws(() => new PlumpIPC(wrong({ [row.name]: value })), {
-        instanceOf: PlumpError,
-        code: 'ERR_PLUMP_INVALID_OPTION',
-      })
-      t.true(error.message.startsWith(`${row.name} must be ${rangeOf(row)}, got `), error.message)
-    }
-  })
+    case 'milliseconds':
+      // Rounded up; but nothing below zero.
+      return typeof value === 'number' && value >= 0 && value > row.min - 1 && value <= row.max
+    case 'string':
+      return isText && value.length > 0 && value.length < 256
+    case 'strings':
+      return Array.isArray(value) && value.length === 0
+    case 'environment':
+      // Of the objects above those without members.
+      return (
+        typeof value === 'object' &&
+        value !== null &&
+        !Array.isArray(value) &&
+        Object.keys(value).length === 0
+      )
+    case 'path':
+      return (isText && value !== '') || (value instanceof URL && value.protocol === 'file:')
+    case 'module':
+      return value instanceof URL
+    case 'codec':
+      return false
+    case 'function':
+      return typeof value === 'function'
+    case 'boolean':
+      return value === true || value === false
+    case 'signal':
+      return false
+    case 'workers':
+      return value === 'auto' || value === 1 || value === 5
+    case 'key':
+      return typeof value === 'string' && value.length > 0 && value.length <= 1_024
+    case 'one of':
+      return row.values.includes(value as string)
+  }
 }
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const isWhole = <_ extends true>(): void => {}
+type NameOf<Rows extends readonly OptionRow[]> = Rows[number]['name']
+// An option that is in an interface and in no list, or the other way round, does not compile.
+isWhole<Equal<NameOf<typeof instanceOptions>, keyof PlumpOptions>>()
+isWhole<Equal<NameOf<typeof rangeOptions>, keyof WorkerRange>>()
+isWhole<Equal<NameOf<typeof callOptions>, keyof CallOptions>>()
+isWhole<Equal<NameOf<typeof closeOptions>, keyof CloseOptions>>()
+isWhole<Equal<NameOf<typeof queueOptions>, keyof QueueOptions>>()
+
+/** Where options are given, and what is said before the name of one. */
+const places: readonly {
+  where: string
+  rows: readonly OptionRow[]
+  prefix?: string
+  give: (option: Record<string, unknown>) => unknown
+}[] = [
+  { where: 'new PlumpIPC', rows: instanceOptions, give: (option) => new PlumpIPC(wrong(option)) },
+  {
+    where: 'start',
+    rows: instanceOptions,
+    // Nothing may be started for what is right: the module's name is wrong.
+    give: (option) => {
+      try {
+        new PlumpIPC().start('no absolute path', wrong(option))
+      } catch (error) {
+        if ((error as PlumpError).code !== 'ERR_PLUMP_INVALID_ARGUMENT') throw error
+      }
+    },
+  },
+  {
+    where: 'workers',
+    rows: rangeOptions,
+    prefix: 'workers.',
+    give: (option) => new PlumpIPC(wrong({ workers: { max: 1_024, min: 0, ...option } })),
+  },
+  { where: 'with', rows: callOptions, give: (option) => new PlumpIPC().with(option) },
+  {
+    where: 'close',
+    rows: closeOptions,
+    give: async (option) => new PlumpIPC().close(option),
+  },
+  {
+    where: 'new PlumpQueue',
+    rows: queueOptions,
+    give: (option) => {
+      new PlumpQueue({ name: 'of the options', ...option }).close()
+    },
+  },
+]
+
+for (const { where, rows, prefix = '', give } of places)
+  for (const row of rows)
+    test(`${where}: ${row.name} is refused where it is wrong, with its name, range and the value got`, async (t) => {
+      for (const value of values) {
+        const giveIt = async (): Promise<unknown> => give({ [row.name]: value })
+        if (isRight(row, value)) {
+          await t.notThrowsAsync(giveIt, String(inspect(value)).slice(0, 50))
+          continue
+        }
+        const error = await t.throwsAsync(
+          giveIt,
+          { instanceOf: PlumpError, code: 'ERR_PLUMP_INVALID_OPTION' },
+          String(inspect(value)).slice(0, 50),
+        )
+        const begin = `${prefix}${row.name} must be ${rangeOf(row)}, got `
+        if (row.type === 'workers' && typeof value === 'object' && value !== null) {
+          t.regex(error!.message, /^workers/)
+        } else t.is(error!.message, `${begin}${shown(value)}.`)
+        t.true(error!.message.length < 500)
+      }
+    })
 
 test('the ends of a range belong to it', (t) => {
   for (const row of instanceOptions as readonly OptionRow[]) {
@@ -87,6 +242,18 @@ test('start and spawn check their options before anything is started', (t) => {
     message:
       /workers must be an integer from 1 to 1,024, 'auto' or { min, max, idleMs }, got 10000/,
   })
+})
+
+test('a range of workers: what it is not', (t) => {
+  for (const [workers, message] of [
+    [{ min: 3, max: 2 }, /^workers\.min must be at most workers\.max \(2\), got 3/],
+    [{ min: 1 }, /^workers\.max must be given/],
+    [{}, /^workers\.max must be given/],
+    [{ max: 0 }, /^workers\.max must be an integer from 1 to 1,024 or 'auto', got 0/],
+    [{ max: 10_000 }, /^workers\.max must be .*, got 10000/],
+    [{ max: 2, idle: 5 }, /has no option 'workers\.idle'\. Did you mean 'workers\.idleMs'/],
+  ] as const)
+    t.throws(() => new PlumpIPC(wrong({ workers })), { code: 'ERR_PLUMP_INVALID_OPTION', message })
 })
 
 test('with checks the options of a call', (t) => {

@@ -182,6 +182,23 @@ test.serial('a producer that waits for drained() is never refused', async (t) =>
   )
 })
 
+test.serial('nor is one whose calls fill maxQueueBytes', async (t) => {
+  const pool = start<Ordered>(t, 'ordered.mjs', { maxQueueBytes: 100_000 })
+  await pool.acall('pid')
+  const calls = [pool.acall('block', 200)]
+  let heldBack = 0
+  for (let i = 0; i < 3_000; i++) {
+    if (pool.needsDrain) {
+      heldBack++
+      await pool.drained()
+    }
+    // Of many sizes: seldom would the last one end just at the limit.
+    calls.push(pool.acall('note', 'x'.repeat((i * 7_919) % 9_000)))
+  }
+  t.is((await Promise.all(calls)).length, 3_001)
+  t.true(heldBack > 0)
+})
+
 for (const [name, values] of [
   ['priority', [101, -101, 0.5, NaN, Infinity, '1']],
   ['key', ['', 'x'.repeat(1024 * 1024), 7, null, {}]],

@@ -38,6 +38,13 @@ const commands = {
     await run(process.execPath, ['run.js', ...args], { cwd: join(root, 'bench'), inherit: true })
   },
 
+  // Exits with 1 when something was found.
+  soak: async (args) => {
+    await install()
+    await buildForRunning()
+    await run(process.execPath, ['soak/run.js', ...args], { inherit: true })
+  },
+
   'check:drift': async () => {
     await install()
     await buildForRunning()

@@ -279,7 +279,7 @@ export const instanceOptions = [
   { name: 'heartbeatTimeoutMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 30_000 },
 ] as const satisfies OptionRow[]
 
-const rangeOptions = [
+export const rangeOptions = [
   { name: 'min', type: 'integer', min: 0, max: limits.maxWorkers, default: 1 },
   { name: 'max', type: 'integer', min: 1, max: limits.maxWorkers, or: 'auto', default: 'none' },
   { name: 'idleMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 30_000 },
@@ -413,7 +413,10 @@ function checkOption(row: OptionRow, value: unknown): unknown {
       if (row.or !== undefined && value === row.or) return value
       return Number.isInteger(value) && within(row, value as number) ? value : refuse()
     case 'milliseconds':
-      return Number.isFinite(value) && within(row, Math.ceil(value as number))
+      // What is just below zero would be rounded up to it.
+      return Number.isFinite(value) &&
+        (value as number) >= 0 &&
+        within(row, Math.ceil(value as number))
         ? Math.ceil(value as number)
         : refuse()
     case 'string':

@@ -191,8 +191,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   }
 
   /**
-   * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, and half of
-   * it is not free yet.
+   * Whether so much waits that whoever makes calls should hold back: `maxQueue` or `maxQueueBytes` was reached, or has no
+   * room left for a call as large as any so far; until half of it is free.
    */
   get needsDrain(): boolean {
     const pool = this.#pool

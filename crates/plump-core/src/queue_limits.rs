@@ -16,7 +16,7 @@
 //!
 //! | | becomes true | becomes false |
 //! |---|---|---|
-//! | `needs_drain` | a call was let in that reached `max_calls` or `max_bytes`, waits behind `max_calls`, or was refused | *drained*: no more than half of `max_calls` and half of `max_bytes` wait, and what was refused would fit |
+//! | `needs_drain` | a call was let in that reached `max_calls`, left no room in `max_bytes` for one as large as any so far, or waits behind `max_calls`; or one was refused | *drained*: no more than half of `max_calls` and half of `max_bytes` wait, and what was refused would fit |
 //!
 //! What users of Node know, and what was taken from whom:
 //!
@@ -109,6 +109,8 @@ pub struct QueueLimits {
     needs_drain: bool,
     /// The largest call that was refused for its bytes since the last drain.
     largest_refused: usize,
+    /// The largest call that was let in so far.
+    largest: usize,
 }
 
 impl QueueLimits {
@@ -119,6 +121,7 @@ impl QueueLimits {
             options,
             needs_drain: false,
             largest_refused: 0,
+            largest: 0,
         }
     }
 
@@ -134,11 +137,10 @@ impl QueueLimits {
             calls: queued.calls.saturating_add(1),
             payload_bytes: queued.payload_bytes.saturating_add(payload_bytes),
         };
+        let bytes = payload_bytes.saturating_add(BYTES_PER_CALL);
         if queued.calls > 0 && with_it.bytes() > max_bytes {
             self.needs_drain = true;
-            self.largest_refused = self
-                .largest_refused
-                .max(payload_bytes.saturating_add(BYTES_PER_CALL));
+            self.largest_refused = self.largest_refused.max(bytes);
             return Admission::Refused(Exceeded::Bytes);
         }
         let is_full = queued.calls >= max_calls;
@@ -146,7 +148,11 @@ impl QueueLimits {
             self.needs_drain = true;
             return Admission::Refused(Exceeded::Calls);
         }
-        if with_it.calls >= max_calls || with_it.bytes() >= max_bytes {
+        // A producer that looks before each call is to be told before one is refused: the next may be as large as any was.
+        self.largest = self.largest.max(bytes);
+        // No more than half, where a single payload is larger than what may wait.
+        let to_keep_free = self.largest.min(max_bytes / 2);
+        if with_it.calls >= max_calls || with_it.bytes().saturating_add(to_keep_free) > max_bytes {
             self.needs_drain = true;
         }
         if is_full {
@@ -334,6 +340,19 @@ mod tests {
     }
 
     #[test]
+    fn who_looks_before_each_call_is_not_refused_for_its_bytes() {
+        let mut queue = Queue::of(ROOMY, 100 * (BYTES_PER_CALL + 50), WhenFull::Reject);
+        // The largest comes first: from then on its size is kept free.
+        for payload in (0..).map(|call: usize| 400 - call % 4 * 100) {
+            if queue.limits.needs_drain() {
+                break;
+            }
+            assert_eq!(queue.push(payload), Admission::Queued);
+        }
+        assert!(queue.calls.len() > 50);
+    }
+
+    #[test]
     fn what_waits_behind_the_limit_drains_at_half_of_the_limit() {
         let mut queue = Queue::of(2, ROOMY, WhenFull::Wait);
         for _ in 0..10 {
@@ -369,7 +388,8 @@ mod tests {
         assert_eq!(queue.push(large), Admission::Queued);
         assert_eq!(queue.calls.len(), 2);
         // Once it was woken, half is enough again.
-        queue.calls.clear();
+        queue.drain();
+        assert!(queue.calls.is_empty());
         while !queue.limits.needs_drain() {
             queue.push(200);
         }
