@@ -303,10 +303,11 @@ const controls = [
     message: { Recalled: [7, 4_294_967_303] },
     bytes: join(int(15), int(2), int(7), int(4_294_967_303)),
   },
+  { name: 'Finished', message: 'Finished', bytes: int(16) },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))
 const badControls = [
   { name: 'nothing', bytes: Buffer.alloc(0) },
-  { name: 'an unknown message', bytes: int(16) },
+  { name: 'an unknown message', bytes: int(17) },
   { name: 'a byte too many', bytes: join(int(3), int(0)) },
   { name: 'a byte too few', bytes: join(int(10), Buffer.from([251, 1])) },
   { name: 'a name that is no UTF-8', bytes: join(int(2), int(1), raw(Buffer.from([255]))) },

@@ -63,6 +63,8 @@ pub enum Control {
     Recall,
     /// Worker to host: these calls had not begun and never will, in the order in which they came.
     Recalled(Vec<u64>),
+    /// Worker to host: everything that had begun is answered, as the host asked; what is left is the worker's own end.
+    Finished,
 }
 
 impl Control {

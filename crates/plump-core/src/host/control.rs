@@ -133,6 +133,12 @@ impl State {
                 // It is told to end when the port that this came through is back in its place.
                 worker.leaving = true;
             }
+            Control::Finished => match worker.life {
+                Life::Starting | Life::Ready => {
+                    return breach("it has finished without having been asked to");
+                }
+                _ => self.on_finished(slot),
+            },
             Control::Goodbye => worker.goodbye = true,
             Control::Pong(number) => {
                 if worker.pinged.is_some_and(|(pinged, _)| pinged == number) {
@@ -178,6 +184,7 @@ impl State {
             && worker.life.step(LifeEvent::AskedToEnd)
         {
             self.send_control(slot, &Control::Shutdown);
+            self.time_teardown(slot);
         }
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     pub(super) reason: Option<Failure>,
     pub(super) last_words: Vec<u8>,
     pub(super) goodbye: bool,
+    /// The clock of its teardown runs: nothing that it has begun is left.
+    pub(super) tears_down: bool,
     /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
     pub(super) leaving: bool,
     /// Calls that it gets in its life; 0: any number.
