@@ -138,7 +138,7 @@ test('init and teardown take functions; in a host nothing runs them', async (t) 
 test.serial('teardown waits for what has begun, and its events arrive', async (t) => {
   const { instance, read } = worker(t)
   const heard: unknown[] = []
-  plumpBus.setupListener((event) => heard.push(event)).unref()
+  plumpBus.setupAsyncListener((event) => void heard.push(event)).unref()
   await instance.ready()
   const begun = instance.acall('wait', 300)
   await new Promise((resolve) => setTimeout(resolve, 100))
