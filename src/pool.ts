@@ -324,7 +324,7 @@ export class Pool implements CallOwner {
       }
       case 'overtime':
         process.emitWarning(
-          `Worker ${event.pid ?? '(of unknown process id)'} of '${this.name}' was ended by a signal: it had not exited ${event.teardownMs} ms after its last handler. Its teardown functions, or its listeners of 'exit', take longer or never settle; see the option teardownMs.`,
+          `Worker ${event.pid ?? '(of unknown process id)'} of '${this.name}' was ended: it had not exited ${event.teardownMs} ms after its last handler. Its teardown functions, or its listeners of 'exit', take longer or never settle; see the option teardownMs.`,
           { type: 'PlumpTeardownWarning' },
         )
         break
