@@ -228,6 +228,11 @@ export interface PlumpOptions<Commands = AnyCommands> {
 	 * time is over. Then its worker is ended and replaced. Default 5,000.
 	 */
 	graceMs?: number;
+	/**
+	 * Milliseconds that a worker which was asked to end has for its teardown functions and to exit; the clock starts when its
+	 * last handler is done. Then its process is ended by a signal. Default 5,000.
+	 */
+	teardownMs?: number;
 	/** The largest encoded argument list or result, bytes. Default 1 GiB. */
 	maxPayloadBytes?: number;
 	/** How deep a value may be nested. Default 1,000. */
@@ -383,6 +388,8 @@ export interface CommandForms {
 	/** `@command`: the same, under the method's own name. */
 	<Method extends Handler>(method: Method, context: ClassMethodDecoratorContext): void;
 }
+/** A function for `init` or `teardown`. What it returns is awaited. */
+export type LifeFunction = () => unknown;
 /**
  * Calls functions that live in other processes. In the host: `start(module)`, then `call` and `acall`. In the worker:
  * `command` and `setContext`, in addition to what its module exports.
@@ -456,7 +463,8 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	createLink(): PlumpLink;
 	/**
 	 * Ends the workers: new calls and those that wait are rejected with `ERR_PLUMP_CLOSED`, those that have begun get
-	 * `graceMs` to finish, then their workers are ended. Resolves when all are gone; may be called again.
+	 * `graceMs` to finish, then their workers are ended; those whose handlers are done have `teardownMs` for their teardown
+	 * functions. Resolves when all are gone; may be called again.
 	 *
 	 * @throws (rejects) PlumpError `ERR_PLUMP_INVALID_OPTION`
 	 */
@@ -502,8 +510,26 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	 */
 	setContext(instance: object): this;
 	/**
+	 * A function for this process to run before it takes its first call: when the module has loaded, after those registered
+	 * before, each awaited. `startTimeoutMs` bounds all of them. What one throws makes the start fail, as if the module had
+	 * thrown it. In a host nothing runs it.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, also when this worker serves already.
+	 */
+	init(initialise: LifeFunction): this;
+	/**
+	 * A function for this process to run when it ends in order (`close()`, `stopWorker()`, recycling, idleness): after its last
+	 * answer, before those registered earlier, each awaited. `teardownMs` bounds all of them. What one throws becomes a
+	 * warning of the process (`PlumpTeardownWarning`). Not run when the worker is ended by force or with its host, or when its
+	 * start has failed. In a host nothing runs it.
+	 *
+	 * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+	 */
+	teardown(tearDown: LifeFunction): this;
+	/**
 	 * Begins to serve calls, in a process that was started with the entries of `createLink()`. A module that was started
-	 * by `start` or `spawn` is served anyway; there it does nothing.
+	 * by `start` or `spawn` is served anyway; there it does nothing. With functions given to `init` it returns before they
+	 * have run; what one throws is then an unhandled rejection.
 	 *
 	 * @throws PlumpConnectionError `ERR_PLUMP_NOT_A_WORKER`, `ERR_PLUMP_INVALID_LINK`, `ERR_PLUMP_VERSION_MISMATCH`
 	 */

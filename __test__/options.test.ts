@@ -3,7 +3,9 @@ import { inspect } from 'node:util'
 import {
   type CallOptions,
   type CloseOptions,
+  type CommandOptions,
   PlumpError,
+  type PlumpErrorCode,
   PlumpIPC,
   type PlumpOptions,
   PlumpQueue,
@@ -15,6 +17,7 @@ import {
   callOptions,
   checkOptions,
   closeOptions,
+  commandOptions,
   instanceOptions,
   type OptionRow,
   queueOptions,
@@ -80,6 +83,15 @@ const values: readonly unknown[] = [
   new AbortController(),
 ]
 
+function isEmptyObject(value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.keys(value).length === 0
+  )
+}
+
 /** Said a second time, in other words than src/options.ts has it; a new type of option does not compile without its own. */
 function isRight(row: OptionRow, value: unknown): boolean {
   const isText = typeof value === 'string' && !value.includes('\0')
@@ -99,14 +111,10 @@ function isRight(row: OptionRow, value: unknown): boolean {
       return isText && value.length > 0 && value.length < 256
     case 'strings':
       return Array.isArray(value) && value.length === 0
+    // Of the objects above those without members.
     case 'environment':
-      // Of the objects above those without members.
-      return (
-        typeof value === 'object' &&
-        value !== null &&
-        !Array.isArray(value) &&
-        Object.keys(value).length === 0
-      )
+    case 'commands':
+      return isEmptyObject(value)
     case 'path':
       return (isText && value !== '') || (value instanceof URL && value.protocol === 'file:')
     case 'module':
@@ -128,6 +136,18 @@ function isRight(row: OptionRow, value: unknown): boolean {
   }
 }
 
+/** Whether what is wrong is in there, under a name of its own. */
+function isNested(row: OptionRow, value: unknown): boolean {
+  const isObject = typeof value === 'object' && value !== null
+  return isObject && (row.type === 'workers' || (row.type === 'commands' && !Array.isArray(value)))
+}
+
+/** The name of a command is refused as it is everywhere. */
+function codeFor(row: OptionRow, value: unknown): PlumpErrorCode {
+  const isNamed = row.type === 'commands' && typeof value === 'object' && '' in (value ?? {})
+  return isNamed ? 'ERR_PLUMP_INVALID_COMMAND_NAME' : 'ERR_PLUMP_INVALID_OPTION'
+}
+
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const isWhole = <_ extends true>(): void => {}
@@ -136,6 +156,7 @@ type NameOf<Rows extends readonly OptionRow[]> = Rows[number]['name']
 isWhole<Equal<NameOf<typeof instanceOptions>, keyof PlumpOptions>>()
 isWhole<Equal<NameOf<typeof rangeOptions>, keyof WorkerRange>>()
 isWhole<Equal<NameOf<typeof callOptions>, keyof CallOptions>>()
+isWhole<Equal<NameOf<typeof commandOptions>, keyof CommandOptions>>()
 isWhole<Equal<NameOf<typeof closeOptions>, keyof CloseOptions>>()
 isWhole<Equal<NameOf<typeof queueOptions>, keyof QueueOptions>>()
 
@@ -167,6 +188,12 @@ const places: readonly {
   },
   { where: 'with', rows: callOptions, give: (option) => new PlumpIPC().with(option) },
   {
+    where: 'commands',
+    rows: commandOptions,
+    give: (option) =>
+      new PlumpIPC(wrong({ commands: { resize: { idempotent: true, ...option } } })),
+  },
+  {
     where: 'close',
     rows: closeOptions,
     give: async (option) => new PlumpIPC().close(option),
@@ -191,12 +218,12 @@ for (const { where, rows, prefix = '', give } of places)
         }
         const error = await t.throwsAsync(
           giveIt,
-          { instanceOf: PlumpError, code: 'ERR_PLUMP_INVALID_OPTION' },
+          { instanceOf: PlumpError, code: codeFor(row, value) },
           String(inspect(value)).slice(0, 50),
         )
         const begin = `${prefix}${row.name} must be ${rangeOf(row)}, got `
-        if (row.type === 'workers' && typeof value === 'object' && value !== null) {
-          t.regex(error!.message, /^workers/)
+        if (isNested(row, value)) {
+          t.regex(error!.message, /^(workers|commands|A command name)/)
         } else t.is(error!.message, `${begin}${shown(value)}.`)
         t.true(error!.message.length < 500)
       }

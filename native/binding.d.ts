@@ -39,11 +39,14 @@ export declare function commandNumber(pool: number, name: string): number
 /** Commands registered later. */
 export declare function linkCommands(commands: Array<string>, rules: string): void
 
-/** Everything is answered: the link ends. */
+/** This worker's own end is done: the link ends. */
 export declare function linkEnd(): void
 
 /** The module failed to load. */
 export declare function linkFailed(length: number): void
+
+/** Everything is answered: the time for this worker's own end begins. */
+export declare function linkFinished(): void
 
 /** The process has inherited its ends. */
 export declare function linkHanded(pool: number, link: number): void

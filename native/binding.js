@@ -847,6 +847,7 @@ module.exports.commandNumber = nativeBinding.commandNumber
 module.exports.linkCommands = nativeBinding.linkCommands
 module.exports.linkEnd = nativeBinding.linkEnd
 module.exports.linkFailed = nativeBinding.linkFailed
+module.exports.linkFinished = nativeBinding.linkFinished
 module.exports.linkHanded = nativeBinding.linkHanded
 module.exports.linkLastWords = nativeBinding.linkLastWords
 module.exports.linkLeave = nativeBinding.linkLeave

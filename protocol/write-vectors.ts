@@ -314,6 +314,7 @@ const controls = [
       some(int(1)), some(Buffer.from([1])), some(int(3)), none, none),
   },
   { name: 'GiveBack', message: { GiveBack: [7] }, bytes: join(int(17), int(1), int(7)) },
+  { name: 'Finished', message: 'Finished', bytes: int(18) },
 ].map(({ name, message, bytes }) => ({ name, hex: hex(bytes), message }))
 const badControls = [
   { name: 'nothing', bytes: Buffer.alloc(0) },

@@ -146,6 +146,8 @@ export class Exchange {
   #answers = 0
   #flushQueued = false
   #worker: CallTaker | undefined
+  /** The host asked this process to end before it served. */
+  #isShutDown = false
 
   #state: ChainState = ASLEEP
   /** Whether a large payload came since there was nothing to do. */
@@ -202,6 +204,7 @@ export class Exchange {
     this.#watchUs = Math.max(this.#watchUs, worker?.spinUs ?? 0)
     this.reconsider()
     this.#beginChain()
+    if (this.#isShutDown) worker?.shutdown()
   }
 
   /** Something has changed that decides whether the event loop must go on. */
@@ -692,7 +695,8 @@ export class Exchange {
           this.#worker?.cancel(words[at + ENTRY.a]!)
           break
         case KIND.shutdown:
-          this.#worker?.shutdown()
+          if (this.#worker === undefined) this.#isShutDown = true
+          else this.#worker.shutdown()
           break
       }
     }

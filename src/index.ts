@@ -23,6 +23,7 @@ export type { CommandDecorator, CommandForms } from './register.js'
 export type { Codec, CodecOption } from './codec/codec.js'
 export { context } from './worker/context.js'
 export type { CallContext } from './worker/context.js'
+export type { LifeFunction } from './worker/life-functions.js'
 export {
   PlumpAbortError,
   PlumpConnectionError,

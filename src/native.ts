@@ -174,7 +174,7 @@ export const KIND = {
   event: 6,
   /** host: something happened to a pool; see PoolEvent (JSON). */
   pool: 7,
-  /** worker: finish what has begun, begin nothing new, then call `linkEnd`. */
+  /** worker: finish what has begun, begin nothing new, then call `linkFinished` and `linkEnd`. */
   shutdown: 8,
 } as const
 
@@ -235,6 +235,8 @@ export type PoolEvent =
   | { event: 'restart'; workers: number }
   /** A worker ended. */
   | { event: 'exit'; pid: number; exitCode?: number; signal?: string; expected: boolean }
+  /** A worker that had finished everything was sent a signal: it had not exited after `teardownMs`. */
+  | { event: 'overtime'; pid: number | null; teardownMs: number }
   /** After a time in which producers should hold back: half of what may wait is free. */
   | { event: 'drained' }
   /** The pool is closed: every call has settled, every worker is gone. */
@@ -293,6 +295,7 @@ export interface PoolOptions {
   concurrency: number
   startTimeoutMs: number
   graceMs: number
+  teardownMs: number
   maxRestarts: number
   restartWindowMs: number
   backoffMs: number
@@ -389,7 +392,9 @@ export interface Binding {
   linkLastWords(length: number): void
   /** This worker wants to end: the host sends it no more calls, and KIND.shutdown when those sent are answered. */
   linkLeave(): void
-  /** After KIND.shutdown: everything that had begun is answered; flushes and closes the link. */
+  /** After KIND.shutdown: everything that had begun is answered; from now on the host counts `teardownMs`. */
+  linkFinished(): void
+  /** After `linkFinished`: flushes and closes the link. */
   linkEnd(): void
 
   // --- bus ----------------------------------------------------------------------------------------------------

@@ -86,6 +86,11 @@ export interface PlumpOptions<Commands = AnyCommands> {
    * time is over. Then its worker is ended and replaced. Default 5,000.
    */
   graceMs?: number
+  /**
+   * Milliseconds that a worker which was asked to end has for its teardown functions and to exit; the clock starts when its
+   * last handler is done. Then its process is ended by a signal. Default 5,000.
+   */
+  teardownMs?: number
   /** The largest encoded argument list or result, bytes. Default 1 GiB. */
   maxPayloadBytes?: number
   /** How deep a value may be nested. Default 1,000. */
@@ -243,6 +248,7 @@ export const instanceOptions = [
   { name: 'queueMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
   { name: 'runMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 'no limit' },
   { name: 'graceMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 5_000 },
+  { name: 'teardownMs', type: 'milliseconds', min: 0, max: MAX_MS, default: 5_000 },
   ...payload,
   { name: 'maxBlockBytes', type: 'integer', min: 0, max: 64 * GIB, default: GIB / 4 },
   { name: 'blockIdleMs', type: 'milliseconds', min: 1, max: MAX_MS, default: 1_000 },

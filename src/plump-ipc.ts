@@ -24,6 +24,7 @@ import { registry } from './registry.js'
 import { isWorker } from './shared.js'
 import { shown } from './shown.js'
 import { plumpBus } from './bus.js'
+import { lifeFunctions, type LifeFunction } from './worker/life-functions.js'
 import { workerSide } from './worker/worker-side.js'
 
 /**
@@ -163,7 +164,8 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
 
   /**
    * Ends the workers: new calls and those that wait are rejected with `ERR_PLUMP_CLOSED`, those that have begun get
-   * `graceMs` to finish, then their workers are ended. Resolves when all are gone; may be called again.
+   * `graceMs` to finish, then their workers are ended; those whose handlers are done have `teardownMs` for their teardown
+   * functions. Resolves when all are gone; may be called again.
    *
    * @throws (rejects) PlumpError `ERR_PLUMP_INVALID_OPTION`
    */
@@ -281,8 +283,34 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   }
 
   /**
+   * A function for this process to run before it takes its first call: when the module has loaded, after those registered
+   * before, each awaited. `startTimeoutMs` bounds all of them. What one throws makes the start fail, as if the module had
+   * thrown it. In a host nothing runs it.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`, also when this worker serves already.
+   */
+  init(initialise: LifeFunction): this {
+    lifeFunctions.addInit(initialise)
+    return this
+  }
+
+  /**
+   * A function for this process to run when it ends in order (`close()`, `stopWorker()`, recycling, idleness): after its last
+   * answer, before those registered earlier, each awaited. `teardownMs` bounds all of them. What one throws becomes a
+   * warning of the process (`PlumpTeardownWarning`). Not run when the worker is ended by force or with its host, or when its
+   * start has failed. In a host nothing runs it.
+   *
+   * @throws PlumpError `ERR_PLUMP_INVALID_ARGUMENT`
+   */
+  teardown(tearDown: LifeFunction): this {
+    lifeFunctions.addTeardown(tearDown)
+    return this
+  }
+
+  /**
    * Begins to serve calls, in a process that was started with the entries of `createLink()`. A module that was started
-   * by `start` or `spawn` is served anyway; there it does nothing.
+   * by `start` or `spawn` is served anyway; there it does nothing. With functions given to `init` it returns before they
+   * have run; what one throws is then an unhandled rejection.
    *
    * @throws PlumpConnectionError `ERR_PLUMP_NOT_A_WORKER`, `ERR_PLUMP_INVALID_LINK`, `ERR_PLUMP_VERSION_MISMATCH`
    */
@@ -297,7 +325,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
     if (isWorker && workerSide().loading)
       throw new PlumpError(
         'ERR_PLUMP_START_IN_WORKER',
-        "A worker's module tried to start workers while it was loading. Guard host code with `if (!isWorker)`, or start them inside a command.",
+        "A worker's module tried to start workers while it was loading. Guard host code with `if (!isWorker)`, or start them in a function given to init(), or inside a command.",
       )
     if (this.#codec !== undefined && options.codec === undefined)
       options = { ...options, codec: this.#codec }

@@ -323,6 +323,12 @@ export class Pool implements CallOwner {
         if (channel.hasSubscribers) channel.publish({ pool: this.name, ...withoutNulls(facts) })
         break
       }
+      case 'overtime':
+        process.emitWarning(
+          `Worker ${event.pid ?? '(of unknown process id)'} of '${this.name}' was ended: it had not exited ${event.teardownMs} ms after its last handler. Its teardown functions, or its listeners of 'exit', take longer or never settle; see the option teardownMs.`,
+          { type: 'PlumpTeardownWarning' },
+        )
+        break
       case 'drained':
         this.#goOn()
         break
@@ -401,6 +407,7 @@ function nativeOptions(
     concurrency: welcome.concurrency,
     startTimeoutMs: options.startTimeoutMs ?? 30_000,
     graceMs: options.graceMs ?? 5_000,
+    teardownMs: options.teardownMs ?? 5_000,
     maxRestarts: options.maxRestarts ?? 10,
     restartWindowMs: options.restartWindowMs ?? 60_000,
     backoffMs: options.backoffMs ?? 100,

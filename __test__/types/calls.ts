@@ -136,3 +136,22 @@ export function errors(error: PlumpTimeoutError): void {
   // @ts-expect-error no such code
   void (error.code === 'ERR_PLUMP_NO_SUCH_CODE')
 }
+
+export function life(): void {
+  plump
+    .init(() => {})
+    .init(async () => {})
+    .init(() => Promise.resolve({ any: 'thing' }))
+    .teardown(() => {})
+    .teardown(async () => {})
+  const typed = new PlumpIPC<Camera>({ teardownMs: 100 })
+  holds<Equal<ReturnType<typeof typed.init>, PlumpIPC<Camera>>>()
+  // @ts-expect-error no function
+  plump.init('load')
+  // @ts-expect-error nobody gives it an argument
+  plump.init((path: string) => path)
+  // @ts-expect-error no function
+  plump.teardown(undefined)
+  // @ts-expect-error no number
+  spawn(new URL('file:///math.js'), { teardownMs: '5' })
+}

@@ -148,7 +148,7 @@ export const codes: Readonly<Record<PlumpErrorCode, CodeEntry>> = {
     number: 14,
     class: 'PlumpError',
     summary: 'A worker module tried to start workers while it was loading.',
-    remedy: 'Guard host code with `if (!isWorker)`, or start inner workers inside a command.',
+    remedy: 'Guard host code with `if (!isWorker)`, or start inner workers in a function given to `init()` or inside a command.',
   },
   ERR_PLUMP_NESTING_TOO_DEEP: {
     number: 15,

@@ -17,8 +17,18 @@ export function installLastWords(say: (cause: unknown) => void, state: () => Wor
   })
 }
 
-/** `loading`: the module is being loaded. `over`: the link was ended in order. */
-export type WorkerState = 'loading' | 'serving' | 'over'
+/**
+ * `loading`: the module is being loaded. `initialising`: its init functions run. `over`: everything was answered, as the host
+ * asked.
+ */
+export type WorkerState = 'loading' | 'initialising' | 'serving' | 'over'
+
+const NEVER_DONE: Partial<Record<WorkerState, string>> = {
+  loading:
+    "The worker's module never finished loading: nothing is left that its top-level await could wait for.",
+  initialising:
+    'An init function of the worker never finished: nothing is left that it could wait for.',
+}
 
 /** An error whose stack leads to the call of `process.exit`. */
 function exitReason(exitCode: number, state: WorkerState): Error {
@@ -29,10 +39,7 @@ function exitReason(exitCode: number, state: WorkerState): Error {
   if (exit >= 0) {
     error.stack = [`${error.name}: ${error.message}`, ...calledFrom.slice(exit + 1)].join('\n')
   } else {
-    error.message =
-      state === 'loading'
-        ? "The worker's module never finished loading: nothing is left that its top-level await could wait for."
-        : `The worker's event loop ended with exit code ${exitCode}.`
+    error.message = NEVER_DONE[state] ?? `The worker's event loop ended with exit code ${exitCode}.`
     error.stack = `${error.name}: ${error.message}`
   }
   return error

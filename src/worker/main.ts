@@ -23,6 +23,7 @@ export async function main(): Promise<void> {
       if (module.startsWith('file:')) process.argv[1] = fileURLToPath(module)
       registry.addExports(await loadExports(module))
     }
+    await side.initialise()
     side.serve()
   } catch (error) {
     side.fail(error)

@@ -16,6 +16,7 @@ import { version } from '../generated/version.js'
 import type { Welcome } from '../welcome.js'
 import { contexts } from './context.js'
 import { installLastWords, type WorkerState } from './last-words.js'
+import { lifeFunctions } from './life-functions.js'
 import { Server } from './serve.js'
 
 export class WorkerSide {
@@ -65,16 +66,37 @@ export class WorkerSide {
     return this.#welcome
   }
 
-  /** For a process that the user started: opens the link and serves what is registered. */
+  /** For a process that the user started: opens the link and serves what is registered, after the init functions. */
   run(): void {
     if (this.#state !== 'none') return
     this.open()
+    if (lifeFunctions.hasInits) {
+      // Nobody awaits `runWorker()`: what an init throws is an unhandled rejection, which ends the process.
+      void this.#initialiseAndServe()
+      return
+    }
     try {
       this.serve()
     } catch (error) {
       this.fail(error)
       throw error
     }
+  }
+
+  async #initialiseAndServe(): Promise<void> {
+    try {
+      await this.initialise()
+      this.serve()
+    } catch (error) {
+      this.fail(error)
+      throw error
+    }
+  }
+
+  /** Runs the init functions of the module that was loaded. */
+  async initialise(): Promise<void> {
+    this.#state = 'initialising'
+    await lifeFunctions.initialise()
   }
 
   /**
@@ -84,6 +106,7 @@ export class WorkerSide {
    */
   serve(): void {
     const { opened, welcome } = this.#linked()
+    lifeFunctions.close()
     opened.binding.attachStates(contexts.states)
     const server = new Server(opened, registry, {
       contexts,
@@ -91,7 +114,7 @@ export class WorkerSide {
       limits: limitsOf(welcome),
       concurrency: welcome.concurrency,
       spinUs: welcome.spinUs,
-      onDone: () => this.#end(opened),
+      onDone: () => void this.#end(opened),
     })
     this.#server = server
     this.#state = 'serving'
@@ -134,8 +157,18 @@ export class WorkerSide {
     return resolveCodec(this.#codec ?? builtIn ?? 'structured', limitsOf(welcome))
   }
 
-  #end(opened: Exchange): void {
+  async #end(opened: Exchange): Promise<void> {
     this.#state = 'over'
+    opened.flush()
+    // Before anything of the program's runs: the host times it, and it may block.
+    opened.binding.linkFinished()
+    let failed = false
+    await lifeFunctions.tearDown((error) => {
+      failed = true
+      warn(error)
+    })
+    // Warnings are printed by the next tick.
+    if (failed) await new Promise((resolve) => setImmediate(resolve))
     opened.flush()
     opened.binding.linkEnd()
     opened.setWorker(undefined)
@@ -183,6 +216,14 @@ export function workerSide(): WorkerSide {
 
 function limitsOf(welcome: Welcome): CodecLimits {
   return { maxDepth: welcome.maxDepth, maxPayloadBytes: welcome.maxPayloadBytes }
+}
+
+function warn(error: unknown): void {
+  const { name, message, stack } = describe(error)
+  process.emitWarning(
+    `A teardown function of this worker failed; the others run, and it ends: ${stack ?? `${name}: ${message}`}`,
+    { type: 'PlumpTeardownWarning' },
+  )
 }
 
 const DESCRIPTION_LETTERS = 16 * 1024

@@ -68,6 +68,8 @@ pub enum Control {
     Rules(Vec<(u32, Rule)>),
     /// Host to worker: those of these calls that have not begun must not; answer with `Recalled`. Others may.
     GiveBack(Vec<u64>),
+    /// Worker to host: everything that had begun is answered, as the host asked; what is left is the worker's own end.
+    Finished,
 }
 
 impl Control {

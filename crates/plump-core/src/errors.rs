@@ -116,7 +116,7 @@ error_kinds! {
         "Call `runWorker()` only in a process started by `start()`, `spawn()` or with the entries of `createLink()`; `isWorker` tells.";
     StartInWorker = 14, "ERR_PLUMP_START_IN_WORKER", Plump,
         "A worker module tried to start workers while it was loading.",
-        "Guard host code with `if (!isWorker)`, or start inner workers inside a command.";
+        "Guard host code with `if (!isWorker)`, or start inner workers in a function given to `init()` or inside a command.";
     NestingTooDeep = 15, "ERR_PLUMP_NESTING_TOO_DEEP", Plump,
         "Workers started workers of their own too many levels deep.",
         "A worker that starts itself never ends; guard host code with `if (!isWorker)`.";

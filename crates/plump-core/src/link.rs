@@ -396,7 +396,13 @@ impl Environment {
         self.shared().with(|state| state.send_up(&Control::Leaving));
     }
 
-    /// Everything is answered and the host asked for it: the link ends, the process may.
+    /// Everything is answered, as the host asked. From now on it counts the time that this worker takes to end.
+    pub fn finished(&self) {
+        self.shared()
+            .with(|state| state.send_up(&Control::Finished));
+    }
+
+    /// This worker's own end is done: the link ends, the process may.
     pub fn end_uplink(&self) {
         self.shared().with(|state| state.send_up(&Control::Goodbye));
         self.flush_all(LAST_FLUSH);

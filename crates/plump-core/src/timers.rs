@@ -32,6 +32,10 @@ pub enum Timer {
     Age(u64),
     /// Time to look at the memory of a worker that has calls, by its serial number.
     Memory(u64),
+    /// A worker that has finished everything must have exited, by its serial number.
+    Teardown(u64),
+    /// A worker that was sent the polite signal for that must have exited, by its serial number.
+    Terminated(u64),
     /// A worker whose link has closed must have exited, by its serial number.
     Reap(u64),
     /// A worker has exited, and its status can't be had yet, by its serial number.

@@ -399,7 +399,7 @@ fn the_variable_of_a_link_is_read_and_written_as_the_vectors_have_it() {
     for channel in ["pipe", "ring"] {
         let options = json!({
             "program": "", "args": [], "env": [], "cwd": null, "name": "", "workers": 0, "channel": channel,
-            "concurrency": 1, "startTimeoutMs": 1, "graceMs": 1, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0, "heartbeatMs": 1, "heartbeatTimeoutMs": 1,
+            "concurrency": 1, "startTimeoutMs": 1, "graceMs": 1, "teardownMs": 1, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0, "heartbeatMs": 1, "heartbeatTimeoutMs": 1,
             "maxPayloadBytes": 1, "maxBlockBytes": 1, "blockIdleMs": 1, "trusted": false, "maxQueue": 1, "maxQueueBytes": 1, "spinUs": 0, "version": "", "welcome": "",
         });
         let pool = core.open_pool(&options.to_string()).expect("a pool");

@@ -423,7 +423,7 @@ fn a_worker_that_stops_reading_holds_up_nobody(channel: &str) {
     // And one that nothing limits: its link thread does not answer.
     let quick = json!({
         "env": [[ATTACK, "stops reading"], [SEED, "1"]],
-        "graceMs": 5000, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0,
+        "graceMs": 5000, "teardownMs": 5000, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0,
         "heartbeatMs": 50,
         "heartbeatTimeoutMs": 300,
     });
@@ -804,6 +804,7 @@ impl Raw {
             "an expiry" => message(&Control::Expire(1 << 32)),
             "a recall" => message(&Control::Recall),
             "calls given back that nobody asked for" => message(&Control::Recalled(vec![1 << 32])),
+            "an end that nobody asked for" => message(&Control::Finished),
             "a shutdown" => message(&Control::Shutdown),
             "a ping" => message(&Control::Ping(1)),
             "a result over the control pipe" => frame(FrameKind::Result, 1 << 32, 0, b""),

@@ -50,7 +50,13 @@ pub fn link_leave() -> Result<()> {
     require(|session| session.core.leave())
 }
 
-/// Everything is answered: the link ends.
+/// Everything is answered: the time for this worker's own end begins.
+#[napi]
+pub fn link_finished() -> Result<()> {
+    require(|session| session.core.finished())
+}
+
+/// This worker's own end is done: the link ends.
 #[napi]
 pub fn link_end() -> Result<()> {
     require(|session| session.core.end_uplink())

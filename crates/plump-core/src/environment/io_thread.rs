@@ -233,6 +233,8 @@ impl State {
                 Timer::Restart(pool) => self.restart_due(pool),
                 Timer::Age(serial) => self.age_due(serial),
                 Timer::Memory(serial) => self.memory_due(serial),
+                Timer::Teardown(serial) => self.teardown_due(serial),
+                Timer::Terminated(serial) => self.terminated_due(serial),
                 Timer::Reap(serial) => self.reap_due(serial),
                 Timer::Exit(serial) => self.exit_due(serial),
                 Timer::Close(pool) => self.close_due(pool, now),

@@ -8,7 +8,7 @@ use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
-use crate::limits::{MAX_COMMAND_NAME_BYTES, MAX_COMMANDS, MAX_CONTROL_BYTES};
+use crate::limits::MAX_CONTROL_BYTES;
 use crate::link::{self};
 use crate::port::{Payload, Port, PortError};
 use crate::process::{Life, LifeEvent};
@@ -113,14 +113,7 @@ impl State {
                 }
             }
             Control::Commands(names) => {
-                // None at all is a breach, too: each message costs the host an entry, and this one could come for ever.
-                let too_many = worker.announced as usize + names.len() > MAX_COMMANDS;
-                if too_many
-                    || names.is_empty()
-                    || names
-                        .iter()
-                        .any(|name| name.is_empty() || name.len() > MAX_COMMAND_NAME_BYTES)
-                {
+                if !worker.may_announce(&names) {
                     return breach("too many commands, or names that can't be");
                 }
                 let last = worker.rules.last().map(|(place, _)| *place as usize);
@@ -145,6 +138,12 @@ impl State {
                 // It is told to end when the port that this came through is back in its place.
                 worker.leaving = true;
             }
+            Control::Finished => match worker.life {
+                Life::Starting | Life::Ready => {
+                    return breach("it has finished without having been asked to");
+                }
+                _ => self.on_finished(slot),
+            },
             Control::Goodbye => worker.goodbye = true,
             Control::Pong(number) => {
                 if worker.pinged.is_some_and(|(pinged, _)| pinged == number) {
@@ -192,6 +191,7 @@ impl State {
             && worker.life.step(LifeEvent::AskedToEnd)
         {
             self.send_control(slot, &Control::Shutdown);
+            self.time_teardown(slot);
         }
     }
 

@@ -55,8 +55,8 @@ impl State {
         }
         debug!("the link to worker {:?} is closed: {error}", worker.pid);
         let (ours, serial) = (worker.ours, worker.serial);
-        // One that takes its leave as it was asked to is given the grace of the one who closes.
-        let asked = worker.goodbye && worker.life == Life::Draining;
+        // One that takes its leave as it was asked to has the time of its teardown.
+        let asked = worker.goodbye && matches!(worker.life, Life::Draining | Life::Ending);
         if ours && asked {
             debug!("worker {:?} has taken its leave", worker.pid);
         } else if ours {
@@ -172,12 +172,13 @@ impl State {
             "pid": worker.pid,
             "exitCode": worker.exit.as_ref().and_then(|exit| exit.code),
             "signal": failure.signal,
-            "expected": worker.goodbye || closing,
+            "expected": worker.goodbye || worker.tears_down || closing,
         });
         self.tell(pool, &event);
         let was_ready = worker.was_ready;
         // Who was asked to end, or did not stop a call, says nothing about the next one.
-        let expected = closing || (was_ready && (worker.goodbye || worker.condemned));
+        let asked = worker.goodbye || worker.tears_down || worker.condemned;
+        let expected = closing || (was_ready && asked);
         let ours = worker.ours;
         // Before the failure is judged: the place is free.
         drop(worker);
@@ -250,6 +251,7 @@ impl State {
                 worker.life.step(LifeEvent::AskedToEnd);
             }
             self.send_control(slot, &Control::Shutdown);
+            self.time_teardown_if_idle(slot);
             if self
                 .worker_mut(slot)
                 .is_some_and(|worker| !worker.ours && !worker.greeted)
@@ -289,6 +291,10 @@ impl State {
             PoolState::Open | PoolState::Closing => return,
         };
         for slot in self.slots_of_pool(id) {
+            // Its handlers are done: what is left has a clock of its own.
+            if self.time_teardown_if_idle(slot) {
+                continue;
+            }
             let Some(worker) = self.worker_mut(slot) else {
                 continue;
             };
@@ -305,6 +311,89 @@ impl State {
         }
         if event == LifeEvent::Terminated {
             self.add_timer(now + TERMINATE_TO_KILL, Timer::Close(id));
+        }
+    }
+
+    /// A worker has answered everything that it had begun, and begins to end.
+    pub(super) fn on_finished(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if worker.life.step(LifeEvent::Finished) {
+            self.time_teardown(slot);
+        }
+    }
+
+    /// The same for a worker that was asked to end and has nothing begun, whether it has said so or not; `false`: it has.
+    fn time_teardown_if_idle(&mut self, slot: usize) -> bool {
+        let Some(worker) = self.worker_mut(slot) else {
+            return false;
+        };
+        if !worker.tears_down
+            && worker.was_ready
+            && worker.life == Life::Draining
+            && worker.window.in_flight() == 0
+        {
+            self.time_teardown(slot);
+        }
+        self.worker_mut(slot)
+            .is_some_and(|worker| worker.tears_down)
+    }
+
+    /// From now on a worker has its time to end by itself; once in its life.
+    pub(super) fn time_teardown(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if std::mem::replace(&mut worker.tears_down, true) {
+            return;
+        }
+        let (pool, serial) = (worker.pool, worker.serial);
+        if let Some(pool) = self.pools.get(&pool) {
+            let limit = Duration::from_millis(u64::from(pool.options.teardown_ms));
+            self.add_timer(Instant::now() + limit, Timer::Teardown(serial));
+        }
+    }
+
+    /// A worker that had finished everything has not ended by itself: the polite signal, later the hard one.
+    pub(crate) fn teardown_due(&mut self, serial: u64) {
+        let Some(slot) = self.slot_of_serial(serial) else {
+            return;
+        };
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        if !worker.life.step(LifeEvent::Terminated) {
+            return;
+        }
+        debug!("worker {:?} does not end by itself", worker.pid);
+        let (pool, pid, ours) = (worker.pool, worker.pid, worker.ours);
+        if let Some(child) = &worker.child {
+            child.terminate();
+        }
+        let limit = self
+            .pools
+            .get(&pool)
+            .map_or(0, |pool| pool.options.teardown_ms);
+        let event = json!({ "event": "overtime", "pid": pid, "teardownMs": limit });
+        self.tell(pool, &event);
+        if ours {
+            self.add_timer(
+                Instant::now() + TERMINATE_TO_KILL,
+                Timer::Terminated(serial),
+            );
+        } else {
+            // Nobody here may end a process of the user's own: its link is closed, which ends it.
+            self.bury(slot);
+        }
+    }
+
+    /// A worker that was sent the polite signal after its teardown must be gone.
+    pub(crate) fn terminated_due(&mut self, serial: u64) {
+        if let Some(slot) = self.slot_of_serial(serial)
+            && let Some(worker) = self.worker_mut(slot)
+        {
+            worker.kill();
         }
     }
 

@@ -43,6 +43,7 @@ pub struct PoolOptions {
     pub(super) concurrency: u32,
     pub(super) start_timeout_ms: u32,
     pub(super) grace_ms: u32,
+    pub(super) teardown_ms: u32,
     pub(super) max_restarts: u32,
     pub(super) restart_window_ms: u32,
     pub(super) backoff_ms: u32,

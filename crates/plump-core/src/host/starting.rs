@@ -116,6 +116,7 @@ impl State {
             reason: None,
             last_words: Vec::new(),
             goodbye: false,
+            tears_down: false,
             leaving: false,
             max_calls: options.max_calls,
             memory_watched: false,

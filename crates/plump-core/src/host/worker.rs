@@ -5,7 +5,7 @@ use crate::channel::ChannelKind;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::MAX_BODY_BYTES;
-use crate::limits::{CHANNEL_BACKLOG_BYTES, MAX_COMMANDS};
+use crate::limits::{CHANNEL_BACKLOG_BYTES, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS};
 use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
@@ -67,6 +67,8 @@ pub(crate) struct Worker {
     pub(super) reason: Option<Failure>,
     pub(super) last_words: Vec<u8>,
     pub(super) goodbye: bool,
+    /// The clock of its teardown runs: nothing that it has begun is left.
+    pub(super) tears_down: bool,
     /// It asked to end: it gets no more calls, and is told to end when it has answered those it has.
     pub(super) leaving: bool,
     /// Calls that it gets in its life; 0: any number.
@@ -148,6 +150,15 @@ impl Worker {
 
     fn held_of(&self, command: u32) -> u32 {
         self.held.get(&command).copied().unwrap_or_default()
+    }
+
+    /// Whether it may announce commands of these names. None at all is a breach, too: each message costs the host an entry,
+    /// and this one could come for ever.
+    pub(super) fn may_announce(&self, names: &[String]) -> bool {
+        let may_be = |name: &String| (1..=MAX_COMMAND_NAME_BYTES).contains(&name.len());
+        self.announced as usize + names.len() <= MAX_COMMANDS
+            && !names.is_empty()
+            && names.iter().all(may_be)
     }
 
     /// It says which options the commands have that it announces next; `false`: they can't be.

@@ -325,7 +325,7 @@ impl Host {
             "channel": channel,
             "concurrency": 16,
             "startTimeoutMs": 30_000,
-            "graceMs": 5000, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0,
+            "graceMs": 5000, "teardownMs": 5000, "minWorkers": 100_000, "idleMs": 1000, "growMs": 20, "spare": 0, "whenFull": "reject", "agingMs": 1000, "maxRestarts": 1000, "restartWindowMs": 60000, "backoffMs": 1, "maxBackoffMs": 1, "halfOpenMs": 1000, "maxCalls": 0, "maxAgeMs": 0, "maxRssBytes": 0,
             "heartbeatMs": 1000,
             "heartbeatTimeoutMs": 30_000,
             "maxPayloadBytes": 1 << 30,
