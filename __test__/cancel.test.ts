@@ -114,6 +114,26 @@ test.serial('cancellations hit their own calls and no others', async (t) => {
   t.is(worker.stats().workers.length, 2, 'nobody was ended')
 })
 
+test.serial('a call that had not begun ends nobody, whatever its grace', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  for (let i = 0; i < 200; i++) await worker.acall('add', i, 1)
+  for (let round = 0; round < 5; round++) {
+    const begun = worker.acall('wait', 300)
+    await sleep(20)
+    const busy = worker.acall('block', 100)
+    await sleep(20)
+    const controller = new AbortController()
+    const { signal } = controller
+    const behind = worker.with({ signal, graceMs: 0 }).acall('add', 1, 1)
+    const next = worker.acall('add', 2, 2)
+    await sleep(5)
+    controller.abort()
+    t.is(await codeOf(behind), 'ERR_PLUMP_CANCELLED')
+    await t.notThrowsAsync(Promise.all([begun, busy]))
+    t.is(await next, 4)
+  }
+})
+
 test.serial(
   'a worker that does not stop is ended: calls that had not begun run elsewhere',
   async (t) => {

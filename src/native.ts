@@ -230,7 +230,7 @@ export type PoolEvent =
   /** The process of a worker was made. */
   | { event: 'spawn'; pid: number }
   /** A worker is to finish what it has begun, and is sent no more. */
-  | { event: 'retire'; pid: number; reason: 'age' | 'memory' | 'calls' | 'idle' }
+  | { event: 'retire'; pid: number; reason: 'age' | 'memory' | 'calls' | 'idle' | 'cancelled' }
   /** So many workers are started in place of others. */
   | { event: 'restart'; workers: number }
   /** A worker ended. */

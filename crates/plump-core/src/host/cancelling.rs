@@ -203,6 +203,7 @@ impl State {
         failure.caused_by = Some(format!("{cause:#x}"));
         worker.reason.get_or_insert(failure);
         worker.recalls += 1;
+        worker.cause = Some(cause);
         let serial = worker.serial;
         self.send_control(slot, &Control::Recall);
         self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Recall(serial));
@@ -222,11 +223,7 @@ impl State {
                 self.take_back(slot, id, kept);
             }
         }
-        let said_all = |worker: &mut Worker| worker.condemned && worker.recalls == 0;
-        if self.worker_mut(slot).is_some_and(said_all) {
-            self.end_condemned(slot);
-        }
-        // One that is retired is told to end when the port that this came through is back in its place.
+        // What is to become of it is decided when the port that this came through is back in its place.
         Ok(())
     }
 
@@ -261,13 +258,35 @@ impl State {
         }
     }
 
-    fn end_condemned(&mut self, slot: usize) {
-        if let Some(reason) = self
-            .worker_mut(slot)
-            .and_then(|worker| worker.reason.clone())
-        {
-            self.end_worker(slot, reason);
+    /// Ends a worker that was to say which calls it had not begun, and has.
+    pub(super) fn end_if_said(&mut self, slot: usize) {
+        let said_all = |worker: &mut Worker| worker.condemned && worker.recalls == 0;
+        if self.worker_mut(slot).is_some_and(said_all) {
+            self.end_condemned(slot);
         }
+    }
+
+    /// Ends a worker because of a call that does not stop. If that had not begun, or has stopped meanwhile, nobody else on
+    /// the worker shall suffer for it: what has begun finishes, as on any worker that is retired.
+    fn end_condemned(&mut self, slot: usize) {
+        // What it said of the call lies in the other channel.
+        self.pump_worker(slot);
+        let number = u32::try_from(slot).ok();
+        let Some(worker) = self.worker_mut(slot).filter(|worker| worker.condemned) else {
+            return;
+        };
+        let Some((cause, reason)) = worker.cause.zip(worker.reason.clone()) else {
+            return;
+        };
+        if self.calls.get(cause).is_some_and(|call| call.worker == number) {
+            return self.end_worker(slot, reason);
+        }
+        if let Some(worker) = self.worker_mut(slot) {
+            debug!("worker {:?} may finish: the call has stopped", worker.pid);
+            (worker.condemned, worker.leaving, worker.reason) = (false, true, None);
+        }
+        self.tell_retired(slot, "cancelled");
+        self.let_go(slot);
     }
 }
 

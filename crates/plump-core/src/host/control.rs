@@ -57,6 +57,7 @@ impl State {
         match received {
             Ok(()) => {
                 self.put_back(serial, Direction::Control, port);
+                self.end_if_said(slot);
                 self.let_go(slot);
                 // Calls may have come back.
                 self.dispatch(pool);

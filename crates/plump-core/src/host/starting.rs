@@ -125,6 +125,7 @@ impl State {
             ahead_watched: false,
             paces: Vec::new(),
             condemned: false,
+            cause: None,
             sent_log: SentLog::default(),
             link_closed: false,
             exit: None,

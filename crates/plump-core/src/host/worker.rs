@@ -9,7 +9,7 @@ use crate::limits::{CHANNEL_BACKLOG_BYTES, MAX_COMMAND_NAME_BYTES, MAX_COMMANDS}
 use crate::platform::{self, Bell, Child, ExitStatus, InheritedEnd};
 use crate::port::Port;
 use crate::process::{Life, LifeEvent};
-use crate::router::{Pace, Window};
+use crate::router::{CallId, Pace, Window};
 use crate::rules::Rule;
 use crate::sent_log::SentLog;
 use crate::stderr::Tap;
@@ -79,6 +79,8 @@ pub(crate) struct Worker {
     pub(super) recalls: u32,
     /// It is about to be ended by force: it gets no more calls, and says which of those it has had not begun.
     pub(super) condemned: bool,
+    /// The call because of which it is.
+    pub(super) cause: Option<CallId>,
     /// Payloads of the calls that it has.
     pub(super) sent_log: SentLog,
     pub(super) link_closed: bool,
