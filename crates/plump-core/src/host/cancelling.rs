@@ -278,7 +278,11 @@ impl State {
         let Some((cause, reason)) = worker.cause.zip(worker.reason.clone()) else {
             return;
         };
-        if self.calls.get(cause).is_some_and(|call| call.worker == number) {
+        if self
+            .calls
+            .get(cause)
+            .is_some_and(|call| call.worker == number)
+        {
             return self.end_worker(slot, reason);
         }
         if let Some(worker) = self.worker_mut(slot) {
