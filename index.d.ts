@@ -778,7 +778,7 @@ export interface WorkerExitMessage extends WorkerMessage {
 }
 /** Message of `plump-ipc:worker:retire`: it finishes what it has begun and gets no more. */
 export interface WorkerRetireMessage extends WorkerMessage {
-	readonly reason: "age" | "memory" | "calls" | "idle";
+	readonly reason: "age" | "memory" | "calls" | "idle" | "cancelled";
 }
 /** Message of `plump-ipc:worker:restart`: workers are started in place of others. */
 export interface WorkerRestartMessage {
