@@ -44,5 +44,8 @@ process.exitCode = unexplained.length > 0 ? 1 : 0
 
 /** A goal without the figure of this run: workload, case, whose, against whom. */
 function nameOf(text) {
-  return text.replace(/: [\d.,]+ /, ': ').replace(/, at (least|most).*$/, '').replace(/best-(\w+) \(.*\)/, 'best-$1')
+  return text
+    .replace(/: [\d.,]+ /, ': ')
+    .replace(/, at (least|most).*$/, '')
+    .replace(/best-(\w+) \(.*\)/, 'best-$1')
 }

@@ -8,7 +8,7 @@ export const MARK = 'PLUMP_SOAK_RUN'
 
 /** Counts the workers of this process: how many there were, most at once, how many live. */
 export function countWorkers() {
-  const counts = { started: 0, most: 0, live: new Set(), exited: [] }
+  const counts = { started: 0, most: 0, live: new Set(), exited: [], spared: new Set() }
   subscribe('plump-ipc:worker:spawn', ({ pid }) => {
     counts.started++
     counts.live.add(pid)
@@ -17,6 +17,10 @@ export function countWorkers() {
   subscribe('plump-ipc:worker:exit', ({ pid, signal, expected }) => {
     counts.live.delete(pid)
     counts.exited.push({ pid, signal, expected })
+  })
+  // It was to be ended because of a call, which stopped in time: it finishes what it has.
+  subscribe('plump-ipc:worker:retire', ({ pid, reason }) => {
+    if (reason === 'cancelled') counts.spared.add(pid)
   })
   return counts
 }

@@ -166,7 +166,9 @@ async function killsIn(
   // Those of which the end is not over yet are ended all the same, and are not looked at below.
   await new Promise((resolve) => setTimeout(resolve, 1_000))
   const killed = census.exited.filter(({ signal }) => signal === 'SIGKILL').map(({ pid }) => pid)
-  const strange = census.exited.filter(({ signal }) => signal !== 'SIGKILL')
+  const strange = census.exited.filter(
+    ({ signal, pid }) => signal !== 'SIGKILL' && !census.spared.has(pid),
+  )
   for (const exit of strange) complain(`a worker ended by itself: ${JSON.stringify(exit)}`)
   await pool.close()
 
@@ -183,6 +185,7 @@ async function killsIn(
     neverGivenUp: counts.calls - counts.races,
     hitByTheEndOfAnother: counts.hit,
     workersKilled: killed.length,
+    workersSpared: census.spared.size,
     ...begunIn,
   }
 }

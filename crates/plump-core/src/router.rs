@@ -233,8 +233,12 @@ impl Calls {
     }
 }
 
-/// A worker that has not answered for so long while calls lie in it behind the one that runs is held up.
+/// A worker that has not answered for so long, and for twice what its calls take as a rule, is held up.
 const HELD_UP_NS: u64 = 500_000;
+
+/// After so long, and four times what its calls take as a rule, what lies behind the one that runs should go elsewhere: as
+/// long as calls may wait ahead.
+const STUCK_NS: u64 = PREFETCH_US as u64 * 1000;
 
 /// A longer run counts as one of so many microseconds in the average, so that one long call among short ones does not hide
 /// what the others take.
@@ -292,12 +296,27 @@ impl Window {
     pub fn is_held_up(&self, now_ns: u64) -> bool {
         self.ahead() > 0
             && (self.long_at > self.started.max(self.answered)
-                || self.quiet_ns(now_ns) > HELD_UP_NS)
+                || self.quiet_ns(now_ns) > HELD_UP_NS.max(2 * self.usual_ns()))
+    }
+
+    /// Whether it should give back what it has not begun, if another worker has time.
+    #[must_use]
+    pub fn is_stuck(&self, now_ns: u64) -> bool {
+        self.holds_waiting() && self.quiet_ns(now_ns) >= STUCK_NS.max(4 * self.usual_ns())
+    }
+
+    /// What a call takes as a rule, nanoseconds; 0 while that is not known.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an average of at most LONGEST_AVERAGED_US"
+    )]
+    fn usual_ns(&self) -> u64 {
+        self.run_us.map_or(0, |us| us as u64) * 1000
     }
 
     /// For how long it has not answered.
-    #[must_use]
-    pub fn quiet_ns(&self, now_ns: u64) -> u64 {
+    fn quiet_ns(&self, now_ns: u64) -> u64 {
         now_ns.saturating_sub(self.moved_at)
     }
 
@@ -547,6 +566,20 @@ mod tests {
         );
         window.answer(100_000);
         assert!(!window.is_held_up(u64::MAX));
+    }
+
+    #[test]
+    fn calls_that_take_as_long_as_ever_hold_up_nobody() {
+        let mut window = Window::default();
+        for _ in 0..20 {
+            window.send(false, 0);
+            window.answer(900);
+        }
+        window.moved(0);
+        window.send(false, 0);
+        window.send(false, 0);
+        assert!(!window.is_held_up(1_700_000) && !window.is_stuck(3_500_000));
+        assert!(window.is_held_up(1_900_000) && window.is_stuck(3_700_000));
     }
 
     #[test]

@@ -5,13 +5,16 @@ use crate::control::Control;
 use crate::environment::State;
 use crate::limits::PREFETCH_US;
 use crate::platform;
-use crate::router::CallId;
+use crate::router::{Call, CallId};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
-/// How often a worker is looked at that has calls behind the one that runs: what waits there for longer than it may wait
-/// ahead (`PREFETCH_US`) goes elsewhere.
+/// How often a worker is looked at that has calls behind the one that runs.
 const AHEAD_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
+
+/// While nobody else could take what waits, it is looked at less and less often, down to every 16 ms: whoever has time
+/// asks for it himself (`help_others`).
+const MAX_DOUBLINGS: u32 = 4;
 
 /// Calls that are asked back at once, at most: a message of so many has some 10 KiB.
 const MAX_ASKED: usize = 1024;
@@ -24,7 +27,8 @@ impl State {
         };
         if !std::mem::replace(&mut worker.ahead_watched, true) {
             let serial = worker.serial;
-            self.add_timer(Instant::now() + AHEAD_EVERY, Timer::Ahead(serial));
+            let pause = AHEAD_EVERY * (1 << worker.vain_looks.min(MAX_DOUBLINGS));
+            self.add_timer(Instant::now() + pause, Timer::Ahead(serial));
         }
     }
 
@@ -41,12 +45,15 @@ impl State {
         };
         worker.ahead_watched = false;
         if !worker.window.holds_waiting() {
+            worker.vain_looks = 0;
             return;
         }
-        let quiet = u128::from(worker.window.quiet_ns(now_ns));
+        let is_stuck = worker.window.is_stuck(now_ns);
         let pool = worker.pool;
-        if quiet >= AHEAD_EVERY.as_nanos() && self.another_goes_on(pool, slot) {
-            self.ask_back(slot);
+        let helped = is_stuck && self.another_goes_on(pool, slot) && self.ask_back(slot);
+        if let Some(worker) = self.worker_by_serial(serial) {
+            let in_vain = is_stuck && !helped;
+            worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };
         }
         self.watch_ahead(slot);
     }
@@ -95,26 +102,33 @@ impl State {
         }
     }
 
-    /// Asks a worker for the calls that it has not begun. Those of a key belong there, and what was not kept stays.
-    fn ask_back(&mut self, slot: usize) {
+    /// Asks a worker for the calls that it has not begun; `false`: it has none. Those of a key belong there, and what was not
+    /// kept stays.
+    fn ask_back(&mut self, slot: usize) -> bool {
         let Some(worker) = self.worker_mut(slot) else {
-            return;
+            return false;
         };
         if worker.recalls > 0 || !worker.serves() {
-            return;
+            return false;
         }
         let number = u32::try_from(slot).ok();
-        let mut asked: Vec<CallId> = self.calls.ids_where(|call| {
-            call.worker == number && !call.settled && call.key.is_none() && call.kept.is_some()
-        });
+        let has = self.calls.ids_where(|call| call.worker == number);
+        let made_at = |id: &CallId| self.calls.get(*id).map(|call| call.made_at);
+        let oldest = has.iter().copied().min_by_key(made_at);
+        let may_go = |call: &Call| !call.settled && call.key.is_none() && call.kept.is_some();
+        let mut asked: Vec<CallId> = has
+            .into_iter()
+            .filter(|id| self.calls.get(*id).is_some_and(may_go))
+            .collect();
         asked.truncate(MAX_ASKED);
-        // The one that runs is among them, as a rule.
-        if asked.len() < 2 {
-            return;
+        // That is the one that runs, as a rule.
+        if asked.iter().all(|id| Some(*id) == oldest) {
+            return false;
         }
         if let Some(worker) = self.worker_mut(slot) {
             worker.recalls += 1;
         }
         self.send_control(slot, &Control::GiveBack(asked));
+        true
     }
 }

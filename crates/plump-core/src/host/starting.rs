@@ -123,6 +123,7 @@ impl State {
             recalls: 0,
             shares: options.workers != 1,
             ahead_watched: false,
+            vain_looks: 0,
             paces: Vec::new(),
             condemned: false,
             cause: None,

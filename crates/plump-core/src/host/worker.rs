@@ -51,6 +51,8 @@ pub(crate) struct Worker {
     pub(super) shares: bool,
     /// A timer will look whether it is held up.
     pub(super) ahead_watched: bool,
+    /// How often in a row that was in vain.
+    pub(super) vain_looks: u32,
     /// What it takes for each command of the pool.
     pub(super) paces: Vec<Pace>,
     /// The worker's number of each command of the pool.
