@@ -46,6 +46,6 @@ process.exitCode = unexplained.length > 0 ? 1 : 0
 function nameOf(text) {
   return text
     .replace(/: [\d.,]+ /, ': ')
-    .replace(/, at (least|most).*$/, '')
+    .replace(/( =|, at least|, at most) [\d.,]+$/, '')
     .replace(/best-(\w+) \(.*\)/, 'best-$1')
 }
