@@ -700,7 +700,7 @@ fn whoever_wakes_the_spawning_thread_goes_on_first_and_its_children_are_schedule
         let (thread, child) = platform::on_spawner_thread(|| {
             // SAFETY: returns a number.
             let thread = unsafe { libc::gettid() };
-            (thread.cast_unsigned(), start(shell("sleep 30")))
+            (thread.cast_unsigned(), start(shell("exec sleep 30")))
         })
         .recv()
         .expect("a child");
