@@ -2,14 +2,13 @@
 // ended for them while the next call has begun there. Each call settles once and by what happened to it; nobody is blamed who
 // had settled.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { spawn } from '../dist/index.js'
+import { complainsTo, inFolder, isFull, SAY_EVERY_MS } from './found.js'
 
 const LANES = 6
-const SAY_EVERY_MS = 30_000
 /** Microseconds by which the time of a handler is spread around the moment at which its call is given up. */
 const SPREAD_US = 400
 /** By how many a handler's time follows the outcome, so that half of the calls are given up. */
@@ -29,13 +28,8 @@ const GIVEN_UP = {
   timeoutMs: 'ERR_PLUMP_CALL_TIMEOUT',
 }
 
-export async function kills(options) {
-  const folder = mkdtempSync(join(tmpdir(), 'plump-soak-'))
-  try {
-    return await killsIn(folder, options)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+export function kills(options) {
+  return inFolder((folder) => killsIn(folder, options))
 }
 
 async function killsIn(
@@ -50,7 +44,7 @@ async function killsIn(
     startTimeoutMs: 120_000,
   })
   await pool.ready()
-  const complain = (text) => violations.length < 20 && violations.push(text)
+  const complain = complainsTo(violations)
   const counts = { calls: 0, settled: 0, races: 0, done: 0, givenUp: 0, hit: 0, deadly: 0 }
   const byKind = Object.fromEntries(
     Object.keys(GIVEN_UP).map((kind) => [kind, { done: 0, givenUp: 0 }]),
@@ -139,7 +133,7 @@ async function killsIn(
     await Promise.all(others)
   }
   const lane = async () => {
-    while (counts.races < races && performance.now() < end && violations.length < 20) {
+    while (counts.races < races && performance.now() < end && !isFull(violations)) {
       const kind = kindOf(random())
       const together = kind === 'sibling' ? TOGETHER : 1
       await Promise.all(Array.from({ length: together }, () => race(kind)))

@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spawn } from '../dist/index.js'
+import { complainsTo } from './found.js'
 import { residentNow, watchResident } from './resident.js'
 
 const MIB = 1024 ** 2
@@ -158,7 +159,7 @@ const FULL = 2
 async function produce(pool, { payloads, perSecond, seconds, random, outcomes, most, holdsBack }) {
   const counts = { calls: 0, done: 0, full: 0, lost: 0, mostQueued: 0, mostQueuedBytes: 0 }
   const wrong = []
-  const complain = (text) => wrong.length < 20 && wrong.push(text)
+  const complain = complainsTo(wrong)
   const servedBy = new Map()
   const settle = (id, outcome) => {
     if (outcomes[id] !== WAITS) complain(`call ${id} settled twice`)

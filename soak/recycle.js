@@ -1,19 +1,12 @@
 // Many calls wait for workers that serve few each and are replaced: none is stranded, each runs once.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawn } from '../dist/index.js'
+import { complainsTo, inFolder, isFull, SAY_EVERY_MS } from './found.js'
 
-const SAY_EVERY_MS = 30_000
-
-export async function recycle(options) {
-  const folder = mkdtempSync(join(tmpdir(), 'plump-soak-'))
-  try {
-    return await recycleIn(join(folder, 'log'), options)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+export function recycle(options) {
+  return inFolder((folder) => recycleIn(join(folder, 'log'), options))
 }
 
 async function recycleIn(
@@ -31,7 +24,7 @@ async function recycleIn(
   })
   const counts = { done: 0, closed: 0 }
   const outcomes = new Uint8Array(calls)
-  const complain = (text) => violations.length < 20 && violations.push(text)
+  const complain = complainsTo(violations)
   const settle = (number, outcome) => {
     if (outcomes[number] !== 0) complain(`call ${number} settled twice`)
     outcomes[number] = outcome
@@ -53,7 +46,7 @@ async function recycleIn(
     )
   const timer = setInterval(() => say(`${counts.done} of ${calls} served`), SAY_EVERY_MS)
   const end = begun + recycleMinutes * 60_000
-  while (counts.done + counts.closed < calls && violations.length < 20 && performance.now() < end)
+  while (counts.done + counts.closed < calls && !isFull(violations) && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, 20))
   const seconds = (performance.now() - begun) / 1000
   const inTime = counts.done

@@ -125,10 +125,7 @@ impl State {
         if asked.iter().all(|id| Some(*id) == oldest) {
             return false;
         }
-        if let Some(worker) = self.worker_mut(slot) {
-            worker.recalls += 1;
-        }
-        self.send_control(slot, &Control::GiveBack(asked));
+        self.ask_for_calls(slot, &Control::GiveBack(asked));
         true
     }
 }

@@ -189,9 +189,10 @@ impl State {
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
-        if std::mem::replace(&mut worker.condemned, true) {
+        if worker.condemned_by.is_some() {
             return;
         }
+        worker.condemned_by = Some(cause);
         debug!(
             "worker {:?} is ended: a call of '{name}' does not stop",
             worker.pid
@@ -202,14 +203,20 @@ impl State {
         let mut failure = Failure::new(ErrorKind::WorkerEnded, message);
         failure.caused_by = Some(format!("{cause:#x}"));
         worker.reason.get_or_insert(failure);
-        worker.recalls += 1;
-        worker.cause = Some(cause);
         let serial = worker.serial;
-        self.send_control(slot, &Control::Recall);
+        self.ask_for_calls(slot, &Control::Recall);
         self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Recall(serial));
     }
 
-    /// A worker that is about to be ended says which calls it had not begun.
+    /// Asks a worker by that message which calls it has not begun; `on_recalled` follows.
+    pub(super) fn ask_for_calls(&mut self, slot: usize, message: &Control) {
+        if let Some(worker) = self.worker_mut(slot) {
+            worker.recalls += 1;
+        }
+        self.send_control(slot, message);
+    }
+
+    /// A worker says which calls it had not begun.
     pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
         let held = u32::try_from(slot).ok();
         for id in ids.iter().copied() {
@@ -260,7 +267,7 @@ impl State {
 
     /// Ends a worker that was to say which calls it had not begun, and has.
     pub(super) fn end_if_said(&mut self, slot: usize) {
-        let said_all = |worker: &mut Worker| worker.condemned && worker.recalls == 0;
+        let said_all = |worker: &mut Worker| worker.condemned_by.is_some() && worker.recalls == 0;
         if self.worker_mut(slot).is_some_and(said_all) {
             self.end_condemned(slot);
         }
@@ -272,10 +279,10 @@ impl State {
         // What it said of the call lies in the other channel.
         self.pump_worker(slot);
         let number = u32::try_from(slot).ok();
-        let Some(worker) = self.worker_mut(slot).filter(|worker| worker.condemned) else {
+        let Some(worker) = self.worker_mut(slot) else {
             return;
         };
-        let Some((cause, reason)) = worker.cause.zip(worker.reason.clone()) else {
+        let Some((cause, reason)) = worker.condemned_by.zip(worker.reason.clone()) else {
             return;
         };
         if self
@@ -287,7 +294,7 @@ impl State {
         }
         if let Some(worker) = self.worker_mut(slot) {
             debug!("worker {:?} may finish: the call has stopped", worker.pid);
-            (worker.condemned, worker.leaving, worker.reason) = (false, true, None);
+            (worker.condemned_by, worker.leaving, worker.reason) = (None, true, None);
         }
         self.tell_retired(slot, "cancelled");
         self.let_go(slot);

@@ -177,7 +177,7 @@ impl State {
         self.tell(pool, &event);
         let was_ready = worker.was_ready;
         // Who was asked to end, or did not stop a call, says nothing about the next one.
-        let asked = worker.goodbye || worker.tears_down || worker.condemned;
+        let asked = worker.goodbye || worker.tears_down || worker.condemned_by.is_some();
         let expected = closing || (was_ready && asked);
         let ours = worker.ours;
         // Before the failure is judged: the place is free.

@@ -45,7 +45,7 @@ impl State {
             else {
                 continue;
             };
-            let leaves = worker.leaving || worker.condemned;
+            let leaves = worker.leaving || worker.condemned_by.is_some();
             if !(leaves && worker.was_ready) {
                 taken.push(worker.place);
             }

@@ -319,7 +319,7 @@ impl State {
     fn may_serve(&self, pool: u32) -> bool {
         self.workers.iter().flatten().any(|worker| {
             worker.pool == pool
-                && !worker.condemned
+                && worker.condemned_by.is_none()
                 && matches!(worker.life, Life::Starting | Life::Ready)
         })
     }
@@ -435,7 +435,7 @@ impl State {
         let workers = self.workers.iter().flatten();
         let theirs = workers
             .filter(|worker| worker.pool == id && (elastic || !worker.ours))
-            .filter(|worker| !worker.buried && !worker.leaving && !worker.condemned)
+            .filter(|worker| !worker.buried && !worker.leaving && worker.condemned_by.is_none())
             .filter(|worker| matches!(worker.life, Life::Starting | Life::Ready))
             .map(|worker| worker.place);
         let mut places: Vec<u32> = own.chain(theirs).collect();

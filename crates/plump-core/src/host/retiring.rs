@@ -70,7 +70,7 @@ impl State {
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
-        if worker.life != Life::Ready || worker.leaving || worker.condemned {
+        if worker.life != Life::Ready || worker.leaving || worker.condemned_by.is_some() {
             return;
         }
         debug!("worker {:?} is retired: {why}", worker.pid);
@@ -81,11 +81,11 @@ impl State {
             .calls
             .ids_where(|call| call.worker == number && call.kept.is_none());
         if large.is_empty()
-            && let Some(worker) = self.worker_mut(slot)
-            && worker.window.in_flight() > 0
+            && self
+                .worker_mut(slot)
+                .is_some_and(|worker| worker.window.in_flight() > 0)
         {
-            worker.recalls += 1;
-            self.send_control(slot, &Control::Recall);
+            self.ask_for_calls(slot, &Control::Recall);
         }
         let pool = self.worker_mut(slot).map(|worker| worker.pool);
         if let Some(pool) = pool {

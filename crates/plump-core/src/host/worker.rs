@@ -79,10 +79,8 @@ pub(crate) struct Worker {
     pub(super) memory_watched: bool,
     /// How often it was asked which calls it has not begun, and has not said.
     pub(super) recalls: u32,
-    /// It is about to be ended by force: it gets no more calls, and says which of those it has had not begun.
-    pub(super) condemned: bool,
-    /// The call because of which it is.
-    pub(super) cause: Option<CallId>,
+    /// It is about to be ended by force, because of that call: it gets no more, and says which of those it has had not begun.
+    pub(super) condemned_by: Option<CallId>,
     /// Payloads of the calls that it has.
     pub(super) sent_log: SentLog,
     pub(super) link_closed: bool,
@@ -122,7 +120,10 @@ pub(super) struct Limit {
 impl Worker {
     /// Whether it is there for calls, now or when it has finished others.
     pub(super) fn serves(&self) -> bool {
-        self.life == Life::Ready && !self.leaving && !self.condemned && !self.link_closed
+        self.life == Life::Ready
+            && !self.leaving
+            && self.condemned_by.is_none()
+            && !self.link_closed
     }
 
     pub(super) fn takes_calls(&self, limit: Limit, bytes: usize) -> bool {
