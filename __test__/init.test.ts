@@ -319,3 +319,15 @@ test.serial('a process of your own that is closed while its inits run ends', asy
   t.true(await until(() => child.exitCode !== null))
   t.deepEqual(read(), [...INITS, ...TEARDOWNS])
 })
+
+test.serial('a process of your own that has only just said hello is waited for too', async (t) => {
+  for (let round = 0; round < 20; round++) {
+    const { instance, child, read } = own(t)
+    // The loop of this process is held up, so that what it asks for comes right behind the hello.
+    const limit = Date.now() + 30_000
+    while (!read().includes('init 1 begins') && Date.now() < limit);
+    await instance.close({ graceMs: 20_000 })
+    t.true(await until(() => child.exitCode !== null))
+    t.deepEqual(read(), [...INITS, ...TEARDOWNS])
+  }
+})

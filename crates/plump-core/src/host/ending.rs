@@ -243,6 +243,13 @@ impl State {
         self.fail_pausing(id, &died);
         self.fail_queue(id, &closed);
         for slot in self.slots_of_pool(id) {
+            if self
+                .worker_mut(slot)
+                .is_some_and(|worker| !worker.ours && !worker.greeted)
+            {
+                // What it has said already counts.
+                self.pump_worker_control(slot);
+            }
             if let Some(worker) = self.worker_mut(slot) {
                 if worker.life == Life::Starting && worker.ours {
                     // It has begun nothing.
