@@ -56,6 +56,54 @@ test.serial('a handler that never yields sees the flag', async (t) => {
   t.is(await worker.acall('pid'), pid, 'the same process')
 })
 
+test.serial('calls that are given up in the turn in which they were made', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { maxQueue: 2_000 })
+  await worker.acall('note', 0)
+  const busy = worker.acall('block', 1_000)
+  const codes: string[] = []
+  const settled: Promise<unknown>[] = []
+  // Small calls of one turn are sent together: most of these are given up before they are sent, each third when others
+  // have been made after it. More than the queue takes are made: one that was refused must not take another with it.
+  const later: AbortController[] = []
+  for (let i = 1; i <= 6_000; i++) {
+    const controller = new AbortController()
+    const call = worker.with({ signal: controller.signal }).acall('note', i)
+    settled.push(codeOf(call).then((code) => (codes[i] = code)))
+    if (i > 3_000) continue
+    if (i % 3 === 0) later.push(controller)
+    else controller.abort()
+    if (later.length === 5) for (const one of later.splice(0)) one.abort()
+  }
+  await busy
+  await Promise.all(settled)
+  t.deepEqual(new Set(codes.slice(1, 3_001)), new Set(['ERR_PLUMP_CANCELLED']))
+  const others = codes.slice(3_001)
+  t.deepEqual(new Set(others), new Set(['none', 'ERR_PLUMP_QUEUE_FULL']))
+  const ran = await worker.acall('noted')
+  const expected = others.flatMap((code, i) => (code === 'none' ? [i + 3_001] : []))
+  t.deepEqual(ran, [0, ...expected])
+})
+
+test.serial('the stack of a call that was given up is that of its reason', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const limit = Error.stackTraceLimit
+  for (const [reason, frames] of [
+    [undefined, false],
+    [new RangeError('too late'), false],
+    ['a word', true],
+  ] as const) {
+    const controller = new AbortController()
+    const call = worker.with({ signal: controller.signal }).acall('wait', 10_000)
+    controller.abort(reason)
+    const error = (await t.throwsAsync(call))!
+    t.is(error.stack!.includes('\n    at '), frames)
+    t.regex(error.stack!, /^AbortError: The call of 'wait' was cancelled/)
+    if (!frames) t.true((error.cause as Error).stack!.includes('cancel.test'))
+    else t.true(error.stack!.includes('cancel.test'))
+  }
+  t.is(Error.stackTraceLimit, limit)
+})
+
 test.serial('a call that waits, here or in the worker, is never run', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 2 })
   await worker.acall('note', 0)

@@ -1,6 +1,6 @@
 import { type CallSettings, within } from './call-settings.js'
 import { callsAreWatched, watchCall } from './diagnostics.js'
-import { PlumpAbortError } from './errors.js'
+import { PlumpAbortError, withoutFrames } from './errors.js'
 import type { Pool } from './pool.js'
 import { leftInContext } from './worker/left.js'
 
@@ -45,20 +45,19 @@ function make(
   args: readonly unknown[],
   settings: CallSettings,
 ): Promise<unknown> {
-  const promise = new Promise<unknown>(executor)
-  const resolve = given
   try {
     const command = pool.numberOf(name)
     pool.used()
     const leftMs = leftInContext()
     if (leftMs !== undefined) settings = within(settings, leftMs)
-    if (settings.signal === undefined)
-      pool.exchange.post(pool, command, name, args, settings, resolve)
-    else postWithSignal(pool, command, name, args, settings, settings.signal, resolve)
+    if (settings.signal !== undefined)
+      return makeCancellable(pool, command, name, args, settings, settings.signal)
+    const promise = new Promise<unknown>(executor)
+    pool.exchange.post(pool, command, name, args, settings, given)
+    return promise
   } catch (error) {
     return Promise.reject(error)
   }
-  return promise
 }
 
 /** @throws PlumpAbortError when the signal is aborted already */
@@ -66,31 +65,41 @@ export function throwIfAborted(signal: AbortSignal | undefined, name: string): v
   if (signal?.aborted === true) throw aborted(signal, name)
 }
 
-function postWithSignal(
+function makeCancellable(
   pool: Pool,
   command: number,
   name: string,
   args: readonly unknown[],
   settings: CallSettings,
   signal: AbortSignal,
-  resolve: (value: unknown) => void,
-): void {
+): Promise<unknown> {
   throwIfAborted(signal, name)
-  const abort = (): void => cancel(aborted(signal, name))
-  const settle = (value: unknown): void => {
-    signal.removeEventListener('abort', abort)
-    resolve(value)
-  }
-  const cancel = pool.exchange.postCancellable(pool, command, name, args, settings, settle)
-  signal.addEventListener('abort', abort, { once: true })
-  // A getter among the arguments may have aborted it.
-  if (signal.aborted) abort()
+  // What is thrown in here rejects it.
+  return new Promise((resolve, reject) => {
+    const { exchange } = pool
+    const abort = (): void => {
+      exchange.giveUp(call)
+      reject(aborted(signal, name))
+    }
+    const settle = (value: unknown): void => {
+      signal.removeEventListener('abort', abort)
+      resolve(value)
+    }
+    const call = exchange.postCancellable(pool, command, name, args, settings, settle)
+    signal.addEventListener('abort', abort, { once: true })
+    // A getter among the arguments may have aborted it.
+    if (signal.aborted) abort()
+  })
 }
 
 function aborted(signal: AbortSignal, command: string): PlumpAbortError {
-  return new PlumpAbortError(
-    'ERR_PLUMP_CANCELLED',
-    `The call of '${command}' was cancelled: its signal was aborted.`,
-    { cause: signal.reason, command },
-  )
+  const make = (): PlumpAbortError =>
+    new PlumpAbortError(
+      'ERR_PLUMP_CANCELLED',
+      `The call of '${command}' was cancelled: its signal was aborted.`,
+      { cause: signal.reason, command },
+    )
+  // The stack from here is that of `abort()`, and the reason has it; a second one would be most of the price of giving a
+  // call up, and a storm of them holds up the workers of a machine with few CPUs.
+  return signal.reason instanceof Error ? withoutFrames(make) : make()
 }

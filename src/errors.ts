@@ -185,6 +185,22 @@ interface Branded {
 }
 
 // `new Error(message, { cause: undefined })` would make an own property that says nothing.
+/** What `make` returns, an error whose stack has no frames. */
+export function withoutFrames<E extends Error>(make: () => E): E {
+  const limit = Error.stackTraceLimit
+  if (!setStackTraceLimit(0)) return make()
+  try {
+    return make()
+  } finally {
+    setStackTraceLimit(limit)
+  }
+}
+
+/** `false` where the program has frozen it. */
+function setStackTraceLimit(limit: number): boolean {
+  return Reflect.set(Error, 'stackTraceLimit', limit)
+}
+
 function causeOf(details: ErrorOptions): ErrorOptions | undefined {
   return details.cause === undefined ? undefined : { cause: details.cause }
 }

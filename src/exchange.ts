@@ -90,6 +90,16 @@ interface PendingCall {
   resolve: (value: unknown) => void
 }
 
+/** A call that can be given up. */
+export interface CancellableCall {
+  /** Its record among those that are written down and not sent, or -1. */
+  record: number
+  token: number
+  /** Its id, once it is sent; 0: it was not made. */
+  low: number
+  high: number
+}
+
 const INCOMING_BYTES = 256 * 1024
 /** `watchUs`: go to sleep at once if nothing is there. */
 const SLEEP = 0xffffffff
@@ -143,6 +153,8 @@ export class Exchange {
   readonly #freeTokens: number[] = []
   /** Calls and answers that are written down and not sent; the payloads of all of them are in the first buffer. */
   #calls = 0
+  /** Those of the calls that can be given up. */
+  readonly #cancellable: CancellableCall[] = []
   #answers = 0
   #flushQueued = false
   #worker: CallTaker | undefined
@@ -256,10 +268,10 @@ export class Exchange {
     args: readonly unknown[],
     settings: CallSettings,
     resolve: (value: unknown) => void,
+    cancellable?: CancellableCall,
   ): void {
     const out = this.encode(owner.codec, args, 'args')
     const mayWait =
-      settings.signal === undefined &&
       owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
@@ -279,12 +291,17 @@ export class Exchange {
     owner.inFlight++
     this.inFlight++
     this.#writeCall(owner, command, token, out, settings, 0)
+    if (cancellable !== undefined) {
+      cancellable.record = this.#calls - 1
+      cancellable.token = token
+      this.#cancellable.push(cancellable)
+    }
     if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
     else this.#submitSoon()
     if (out.blocks.length > 0) this.#moveBlocks(out)
   }
 
-  /** As `post`, for a call that can be given up: it is sent at once, and what is returned gives it up. */
+  /** As `post`, for a call that can be given up. */
   postCancellable(
     owner: CallOwner,
     command: number,
@@ -292,29 +309,21 @@ export class Exchange {
     args: readonly unknown[],
     settings: CallSettings,
     resolve: (value: unknown) => void,
-  ): (reason: unknown) => void {
-    let settled = false
-    const once = (value: unknown): void => {
-      if (settled) return
-      settled = true
-      resolve(value)
-    }
-    this.post(owner, command, name, args, settings, once)
+  ): CancellableCall {
+    const call: CancellableCall = { record: -1, token: 0, low: 0, high: 0 }
+    this.post(owner, command, name, args, settings, resolve, call)
+    return call
+  }
+
+  /** Nobody waits for a call any more. Of one that has settled, or whose outcome is on its way here, nothing is changed. */
+  giveUp(call: CancellableCall): void {
+    if (call.record !== -1) this.#submitCalls()
     const words = this.#words
-    // The only record: it was not left to wait for others.
-    const low = words[WORD.calls + CALL.low]!
-    const high = words[WORD.calls + CALL.high]!
-    const token = words[WORD.calls + CALL.token]!
-    return (reason) => {
-      if (settled) return
-      words[WORD.callLow] = low
-      words[WORD.callHigh] = high
-      this.binding.cancel()
-      // Else its outcome is on its way here, and finds nobody who wants it.
-      if (words[WORD.status] === 0) this.#takePending(token)
-      once(Promise.reject(reason))
-      this.reconsider()
-    }
+    words[WORD.callLow] = call.low
+    words[WORD.callHigh] = call.high
+    this.binding.cancel()
+    if (words[WORD.status] === 0) this.#takePending(call.token)
+    this.reconsider()
   }
 
   /** Worker: whether the call of that place, of whose beginning the host wants to hear, may begin. */
@@ -486,6 +495,7 @@ export class Exchange {
     const count = this.#calls
     if (count === 0) return
     this.#sendCalls(out)
+    if (this.#cancellable.length > 0) this.#noteIds()
     const words = this.#words
     for (let i = 0, at = WORD.calls + CALL.status; i < count; i++, at += CALL.words)
       if (words[at] !== 0) this.#refused(at - CALL.status)
@@ -497,6 +507,20 @@ export class Exchange {
     } else {
       this.#sent = true
     }
+  }
+
+  /** The calls that can be given up have been sent, and have ids. */
+  #noteIds(): void {
+    const words = this.#words
+    for (const call of this.#cancellable) {
+      const at = WORD.calls + call.record * CALL.words
+      call.record = -1
+      // The words of one that was refused may hold the id of another.
+      if (words[at + CALL.status] !== 0) continue
+      call.low = words[at + CALL.low]!
+      call.high = words[at + CALL.high]!
+    }
+    this.#cancellable.length = 0
   }
 
   /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
