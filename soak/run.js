@@ -8,12 +8,14 @@ import { parseArgs } from 'node:util'
 import { commitOf, describeMachine, sayMachine } from '../bench/frame/machine.js'
 import { MARK, processesOf } from './census.js'
 import { variants } from './producer.js'
+import { pools } from './recycle-core.js'
 
 const HELP = `npm run soak -- [options]
 
-  --only a,b        of: producer, kills, recycle                          (all)
+  --only a,b        of: producer, kills, recycle, recycle-core            (all)
   --channels a,b    of: ring, pipe                                        (both)
   --variants a,b    of the producer: ${Object.keys(variants).join(', ')}            (all)
+  --pools a,b       of recycle-core: ${Object.keys(pools).join(', ')}         (all)
   --seconds n       how long a producer goes on                           (60)
   --queue-mib n     what may wait, MiB                                    (64)
   --races n         calls that are given up about when they settle        (100000)
@@ -28,7 +30,7 @@ const HELP = `npm run soak -- [options]
   --json file       where the results go
 
 `
-const PARTS = ['producer', 'kills', 'recycle']
+const PARTS = ['producer', 'kills', 'recycle', 'recycle-core']
 const CHANNELS = process.platform === 'linux' ? ['ring', 'pipe'] : ['pipe']
 /** On top of what a part may take: starts, what still waits, ends. */
 const WATCHDOG_MINUTES = 5
@@ -70,6 +72,7 @@ function readOptions() {
       only: text,
       channels: text,
       variants: text,
+      pools: text,
       seconds: text,
       'queue-mib': text,
       races: text,
@@ -89,6 +92,7 @@ function readOptions() {
     parts: among(values.only, PARTS, 'only'),
     channels: among(values.channels, CHANNELS, 'channels'),
     variants: among(values.variants, Object.keys(variants), 'variants'),
+    pools: among(values.pools, Object.keys(pools), 'pools'),
     seconds: number(values.seconds ?? 60, 'seconds', 1),
     queueMib: number(values['queue-mib'] ?? 64, 'queue-mib', 1),
     races: number(values.races ?? 100_000, 'races', 1),
@@ -122,8 +126,9 @@ async function main(options) {
   }
   const say = (line) => process.stdout.write(`${line}\n`)
   say(`${result.date}  node ${result.versions.node}  ${sayMachine(machine)}  seed ${options.seed}`)
+  const variantsOf = { producer: options.variants, 'recycle-core': options.pools }
   for (const part of parts)
-    for (const variant of part === 'producer' ? options.variants : [undefined])
+    for (const variant of variantsOf[part] ?? [undefined])
       for (const channel of channels) {
         const title = [part, variant, channel].filter(Boolean).join(', ')
         say(`${title} …`)
@@ -151,9 +156,12 @@ async function runPart(options) {
   children.add(child)
   const minutes =
     WATCHDOG_MINUTES +
-    { producer: options.seconds / 60, kills: options.minutes, recycle: options.recycleMinutes }[
-      part
-    ]
+    {
+      producer: options.seconds / 60,
+      kills: options.minutes,
+      recycle: options.recycleMinutes,
+      'recycle-core': options.recycleMinutes,
+    }[part]
   const violations = []
   let told
   child.on('message', (message) => (told = message))
