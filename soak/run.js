@@ -20,6 +20,7 @@ const HELP = `npm run soak -- [options]
   --queue-mib n     what may wait, MiB                                    (64)
   --races n         calls that are given up about when they settle        (100000)
   --kills n         workers that are ended meanwhile, about                (2000)
+  --racers n        pools in which that is done side by side, at most 4   (1)
   --minutes n       after so long no further race is begun                (10)
   --calls n         calls that wait for workers that are recycled         (100000)
   --max-calls n     how many of them a worker serves before it is replaced (1)
@@ -32,16 +33,21 @@ const HELP = `npm run soak -- [options]
 `
 const PARTS = ['producer', 'kills', 'recycle', 'recycle-core']
 const CHANNELS = process.platform === 'linux' ? ['ring', 'pipe'] : ['pipe']
+const MOST_RACERS = 4
 /** On top of what a part may take: starts, what still waits, ends. */
 const WATCHDOG_MINUTES = 5
 /** How long a part that is told to end may take before it is killed. */
 const END_MS = 10_000
 
-const children = new Set()
+/** The parts that run, with their marks. */
+const children = new Map()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
-    // Their workers end with them.
-    for (const child of children) child.kill('SIGKILL')
+    // Their workers end with them; what else they have started carries their mark.
+    for (const [child, mark] of children) {
+      child.kill('SIGKILL')
+      endAll(processesOf(mark))
+    }
     process.exit(130)
   })
 
@@ -78,6 +84,7 @@ function readOptions() {
       races: text,
       kills: text,
       minutes: text,
+      racers: text,
       calls: text,
       'max-calls': text,
       'recycle-minutes': text,
@@ -98,6 +105,7 @@ function readOptions() {
     races: number(values.races ?? 100_000, 'races', 1),
     kills: number(values.kills ?? 2_000, 'kills'),
     minutes: number(values.minutes ?? 10, 'minutes'),
+    racers: Math.min(number(values.racers ?? 1, 'racers', 1), MOST_RACERS),
     calls: number(values.calls ?? 100_000, 'calls', 1),
     maxCalls: number(values['max-calls'] ?? 1, 'max-calls', 1),
     recycleMinutes: number(values['recycle-minutes'] ?? 120, 'recycle-minutes'),
@@ -153,7 +161,7 @@ async function runPart(options) {
     env: { ...process.env, [MARK]: mark },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  children.add(child)
+  children.set(child, mark)
   const minutes =
     WATCHDOG_MINUTES +
     {
@@ -202,12 +210,16 @@ async function leftOver(mark) {
   let left
   while ((left = processesOf(mark)).length > 0 && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  for (const pid of left) {
+  endAll(left)
+  return left
+}
+
+function endAll(pids) {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // Gone meanwhile.
     }
   }
-  return left
 }
