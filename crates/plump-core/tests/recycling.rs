@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use family::{Counted, Host, ROLE, Random, until, within_watchdog_of};
+use family::{Counted, Host, ROLE, Random, Ticket, until, within_watchdog_of};
 use plump_core::platform::{monotonic_ns, resident_bytes};
 use serde_json::{Value, json};
 
@@ -226,20 +226,11 @@ fn run(
     let max_calls = options["maxCalls"].as_u64().unwrap();
     let workers = usize::try_from(options["workers"].as_u64().unwrap()).unwrap();
     // A single failure would keep the pool from starting anything for longer than a standstill may last.
-    let strict = json!({ "maxRestarts": 1, "restartWindowMs": 86_400_000, "backoffMs": 3_600_000, "maxBackoffMs": 3_600_000, "halfOpenMs": 3_600_000, "concurrency": 4, "env": [["RUST_TEST_THREADS", "1"]] });
+    let strict = json!({ "maxRestarts": 1, "restartWindowMs": 86_400_000, "backoffMs": 3_600_000, "maxBackoffMs": 3_600_000, "halfOpenMs": 3_600_000, "concurrency": 4 });
     let given = strict.as_object().unwrap().clone();
     options.as_object_mut().unwrap().extend(given);
 
-    let mut host = Host::start();
-    // What is made once in a process is made now.
-    let first = host.open(channel, "worker");
-    host.block(first, "pid", b"");
-    host.close(first, 5000);
-    host.told.clear();
-    until("no child", || children() == 0);
-    let before = Held::now();
-
-    let mut answers = vec![Counted::default(); calls];
+    let (mut host, before) = warm_host(channel);
     let turns: Vec<Turn> = (0..calls).map(|_| turn(&mut random)).collect();
     let pool = host.open_with(channel, "worker", options);
     let queuing = Instant::now();
@@ -254,43 +245,14 @@ fn run(
     let queued_in = queuing.elapsed();
     let mut alive = Alive::default();
 
-    let begun = Instant::now();
-    let (mut settled, mut last, mut most_children) = (0, Instant::now(), 0);
-    let mut after_a_tenth = None;
-    let mut tenths = vec![];
-    while settled < calls {
-        host.turn(Duration::from_millis(100));
-        alive.hear(&mut host, pool);
-        let before = settled;
-        for (ticket, outcome) in host.take_outcomes() {
-            // `Host` has made sure that it is the only outcome of its call.
-            let number: usize = numbers[&ticket];
-            let answer = outcome.result();
-            let (payload, counted) = Counted::read(&answer);
-            assert_eq!(payload, number.to_le_bytes(), "the answer of another call");
-            answers[number] = counted;
-            settled += 1;
-        }
-        if settled > before {
-            last = Instant::now();
-            most_children = most_children.max(children());
-        }
-        assert!(
-            last.elapsed() < STANDSTILL,
-            "{settled} of {calls}, and nothing more"
-        );
-        if settled >= calls.div_ceil(10) && after_a_tenth.is_none() {
-            after_a_tenth = Some(Held::now());
-        }
-        if settled * 10 / calls > tenths.len() {
-            tenths.push(begun.elapsed().as_secs_f64());
-            if calls > 1000 {
-                eprintln!("  {settled} of {calls} in {:.0?}", begun.elapsed());
-            }
-        }
-    }
-    let took = begun.elapsed();
-    let (after_a_tenth, at_the_end) = (after_a_tenth.expect("a tenth"), Held::now());
+    let Course {
+        answers,
+        took,
+        tenths,
+        most_children,
+        after_a_tenth,
+        at_the_end,
+    } = follow(&mut host, pool, &mut alive, &numbers);
 
     let stats = host.stats(pool);
     assert_eq!(
@@ -314,21 +276,11 @@ fn run(
     // All of them waited before one was run.
     let first_began = answers.iter().map(|answer| answer.began_ns).min();
     assert!(first_began > Some(queued_at.get()));
-    // Which processes served, and which calls each of them.
-    let mut served: HashMap<(u64, u64), Vec<u64>> = HashMap::new();
-    for answer in &answers {
-        let of_process = served.entry((answer.pid, answer.born_ns)).or_default();
-        of_process.push(answer.nth);
-    }
-    for (process, calls) in &mut served {
-        calls.sort_unstable();
-        let in_turn: Vec<u64> = (1..=calls.len() as u64).collect();
-        assert_eq!(*calls, in_turn, "{process:?}");
-        assert!(calls.len() as u64 <= max_calls, "{process:?}: {calls:?}");
-    }
+    let served = by_process(&answers, max_calls);
     let needed = (calls as u64).div_ceil(max_calls);
     let bound = workers * IN_ONE_PLACE;
-    assert!(served.len() as u64 >= needed);
+    let processes = served.len();
+    assert!(processes as u64 >= needed);
     // One can have been started for the last calls, and found none.
     assert!(
         (needed..=needed + needed / 50 + bound as u64).contains(&alive.started),
@@ -358,11 +310,11 @@ fn run(
         "seconds": took.as_secs(),
         "secondsAtEachTenth": tenths.iter().map(|at| at.round()).collect::<Vec<_>>(),
         "callsPerSecond": a_second(calls),
-        "processesPerSecond": a_second(served.len()),
-        "served": settled,
+        "processesPerSecond": a_second(processes),
+        "served": answers.len(),
         "processesStarted": alive.started,
-        "processesThatServed": served.len(),
-        "mostServedByOne": served.values().map(Vec::len).max(),
+        "processesThatServed": processes,
+        "mostServedByOne": served.values().max(),
         "retired": alive.retired,
         "mostAtOnce": alive.most,
         "mostChildrenSeen": most_children,
@@ -378,6 +330,100 @@ fn run(
         fs::write(file, figures.to_string()).expect("figures");
     }
     (answers, turns)
+}
+
+/// A host in which what is made once in a process has been made, and what it has.
+fn warm_host(channel: &str) -> (Host, Held) {
+    let mut host = Host::start();
+    let pool = host.open(channel, "worker");
+    host.block(pool, "pid", b"");
+    host.close(pool, 5000);
+    host.told.clear();
+    until("no child", || children() == 0);
+    (host, Held::now())
+}
+
+/// What was seen until the last call was answered.
+struct Course {
+    answers: Vec<Counted>,
+    took: Duration,
+    tenths: Vec<f64>,
+    most_children: usize,
+    after_a_tenth: Held,
+    at_the_end: Held,
+}
+
+/// Takes in the answers of all calls, by their numbers.
+fn follow(
+    host: &mut Host,
+    pool: u32,
+    alive: &mut Alive,
+    numbers: &HashMap<Ticket, usize>,
+) -> Course {
+    let calls = numbers.len();
+    let mut answers = vec![Counted::default(); calls];
+    let begun = Instant::now();
+    let (mut settled, mut last, mut most_children) = (0, Instant::now(), 0);
+    let mut after_a_tenth = None;
+    let mut tenths = vec![];
+    while settled < calls {
+        host.turn(Duration::from_millis(100));
+        alive.hear(host, pool);
+        let before = settled;
+        for (ticket, outcome) in host.take_outcomes() {
+            // `Host` has made sure that it is the only outcome of its call.
+            let number = numbers[&ticket];
+            let answer = outcome.result();
+            let (payload, counted) = Counted::read(&answer);
+            assert_eq!(payload, number.to_le_bytes(), "the answer of another call");
+            answers[number] = counted;
+            settled += 1;
+        }
+        if settled > before {
+            last = Instant::now();
+            most_children = most_children.max(children());
+        }
+        assert!(
+            last.elapsed() < STANDSTILL,
+            "{settled} of {calls}, and nothing more"
+        );
+        if settled >= calls.div_ceil(10) && after_a_tenth.is_none() {
+            after_a_tenth = Some(Held::now());
+        }
+        if settled * 10 / calls > tenths.len() {
+            tenths.push(begun.elapsed().as_secs_f64());
+            if calls > 1000 {
+                eprintln!("  {settled} of {calls} in {:.0?}", begun.elapsed());
+            }
+        }
+    }
+    Course {
+        answers,
+        took: begun.elapsed(),
+        tenths,
+        most_children,
+        after_a_tenth: after_a_tenth.expect("a tenth"),
+        at_the_end: Held::now(),
+    }
+}
+
+/// How many calls each process has served: its first, its second and so on, each once, and no more than it may.
+fn by_process(answers: &[Counted], max_calls: u64) -> HashMap<(u64, u64), u64> {
+    let mut served: HashMap<(u64, u64), Vec<u64>> = HashMap::new();
+    for answer in answers {
+        let of_process = served.entry((answer.pid, answer.born_ns)).or_default();
+        of_process.push(answer.nth);
+    }
+    let counted = served.into_iter().map(|(process, mut calls)| {
+        calls.sort_unstable();
+        let count = calls.len() as u64;
+        assert!(
+            calls.iter().copied().eq(1..=count) && count <= max_calls,
+            "{process:?}: {calls:?}"
+        );
+        (process, count)
+    });
+    counted.collect()
 }
 
 /// Does nothing in the run that the user sees.

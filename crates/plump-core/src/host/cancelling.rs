@@ -172,7 +172,7 @@ impl State {
 
     /// A call that was given up should have stopped by now.
     pub(crate) fn grace_due(&mut self, id: CallId) {
-        let Some(slot) = self.calls.get(id).and_then(|call| call.worker()) else {
+        let Some(slot) = self.calls.get(id).and_then(Call::worker) else {
             return;
         };
         let slot = slot as usize;

@@ -10,7 +10,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
-use crate::router::slot_of;
+use crate::router::{Call, slot_of};
 use crate::timers::Timer;
 use serde_json::json;
 use std::sync::Arc;
@@ -413,7 +413,7 @@ impl State {
             .calls
             .ids_where(|call| call.pool == id && call.worker().is_some());
         for call in &running {
-            if let Some(slot) = self.calls.get(*call).and_then(|call| call.worker()) {
+            if let Some(slot) = self.calls.get(*call).and_then(Call::worker) {
                 self.send_control(slot as usize, &Control::Cancel(*call));
             }
         }
