@@ -265,13 +265,7 @@ fn run(
     alive.hear(&mut host, pool);
     assert!(host.take_outcomes().is_empty(), "a second outcome");
     assert_eq!((host.in_flight(), alive.now), (0, 0));
-    until("no child", || children() == 0);
-    until("no descriptor more than before", || {
-        entries_of("/proc/self/fd") <= before.descriptors
-    });
-    until("no thread more than before", || {
-        entries_of("/proc/self/task") <= before.threads
-    });
+    nothing_is_left(before);
 
     // All of them waited before one was run.
     let first_began = answers.iter().map(|answer| answer.began_ns).min();
@@ -341,6 +335,17 @@ fn warm_host(channel: &str) -> (Host, Held) {
     host.told.clear();
     until("no child", || children() == 0);
     (host, Held::now())
+}
+
+/// Waits until this process has no more than before.
+fn nothing_is_left(before: Held) {
+    until("no child", || children() == 0);
+    until("no descriptor more than before", || {
+        entries_of("/proc/self/fd") <= before.descriptors
+    });
+    until("no thread more than before", || {
+        entries_of("/proc/self/task") <= before.threads
+    });
 }
 
 /// What was seen until the last call was answered.
