@@ -34,16 +34,19 @@ export function kills(options) {
 
 async function killsIn(
   folder,
-  { channel, races, kills, minutes, random, census, violations, say },
+  { channel, races, kills, minutes, racers, random, census, violations, say },
 ) {
-  const pool = spawn(new URL('./workers/racing.js', import.meta.url), {
-    channel,
-    execArgv: [],
-    workers: 2,
-    argv: [folder],
-    startTimeoutMs: 120_000,
-  })
-  await pool.ready()
+  const startPool = () =>
+    spawn(new URL('./workers/racing.js', import.meta.url), {
+      channel,
+      execArgv: [],
+      workers: 2,
+      argv: [folder],
+      startTimeoutMs: 120_000,
+    })
+  // The ids of calls are those of this process, whichever pool they belong to: all are judged together.
+  const pools = Array.from({ length: racers }, startPool)
+  await Promise.all(pools.map((pool) => pool.ready()))
   const complain = complainsTo(violations)
   const counts = { calls: 0, settled: 0, races: 0, done: 0, givenUp: 0, hit: 0, deadly: 0 }
   const byKind = Object.fromEntries(
@@ -103,7 +106,7 @@ async function killsIn(
     luck < 0.7 ? 'sibling' : luck < 0.8 ? 'signal' : luck < 0.9 ? 'runMs' : 'timeoutMs'
   const end = performance.now() + minutes * 60_000
   /** One call and what gives it up. */
-  const race = async (kind) => {
+  const race = async (pool, kind) => {
     counts.races++
     // A worker takes a hundred times as long to start as a race: so many may be killed, spread over the run.
     const deadly = census.exited.length < (kills * counts.races) / races
@@ -132,14 +135,14 @@ async function killsIn(
     if (!stubborn) us[kind] = Math.max(LEAST_US[kind], us[kind] + step)
     await Promise.all(others)
   }
-  const lane = async () => {
+  const lane = async (pool) => {
     while (counts.races < races && performance.now() < end && !isFull(violations)) {
       const kind = kindOf(random())
       const together = kind === 'sibling' ? TOGETHER : 1
-      await Promise.all(Array.from({ length: together }, () => race(kind)))
+      await Promise.all(Array.from({ length: together }, () => race(pool, kind)))
     }
   }
-  const companion = async () => {
+  const companion = async (pool) => {
     while (!over.is) await make(pool, 100 + random() * 300, undefined, 'stay')
   }
   const timer = setInterval(
@@ -147,8 +150,10 @@ async function killsIn(
     SAY_EVERY_MS,
   )
   const begun = performance.now()
-  const aside = [clock(), ...Array.from({ length: COMPANIONS }, companion)]
-  await Promise.all(Array.from({ length: LANES }, lane))
+  const inEach = (length, begin) =>
+    pools.flatMap((pool) => Array.from({ length }, () => begin(pool)))
+  const aside = [clock(), ...inEach(COMPANIONS, companion)]
+  await Promise.all(inEach(LANES, lane))
   const seconds = (performance.now() - begun) / 1000
   over.is = true
   const settledBy = performance.now() + 60_000
@@ -164,10 +169,11 @@ async function killsIn(
     ({ signal, pid }) => signal !== 'SIGKILL' && !census.spared.has(pid),
   )
   for (const exit of strange) complain(`a worker ended by itself: ${JSON.stringify(exit)}`)
-  await pool.close()
+  await Promise.all(pools.map((pool) => pool.close()))
 
   const begunIn = judge(folder, { outcomes, answered, causes, killed, complain })
   return {
+    racers,
     seconds: Math.round(seconds),
     races: counts.races,
     withGraceOf0To2Ms: counts.deadly,

@@ -5,8 +5,9 @@ import { kills } from './kills.js'
 import { producer } from './producer.js'
 import { randomFrom } from './random.js'
 import { recycle } from './recycle.js'
+import { recycleCore } from './recycle-core.js'
 
-const parts = { producer, kills, recycle }
+const parts = { producer, kills, recycle, 'recycle-core': recycleCore }
 
 const options = JSON.parse(process.argv[2])
 const census = countWorkers()

@@ -8,16 +8,19 @@ import { parseArgs } from 'node:util'
 import { commitOf, describeMachine, sayMachine } from '../bench/frame/machine.js'
 import { MARK, processesOf } from './census.js'
 import { variants } from './producer.js'
+import { pools } from './recycle-core.js'
 
 const HELP = `npm run soak -- [options]
 
-  --only a,b        of: producer, kills, recycle                          (all)
+  --only a,b        of: producer, kills, recycle, recycle-core            (all)
   --channels a,b    of: ring, pipe                                        (both)
   --variants a,b    of the producer: ${Object.keys(variants).join(', ')}            (all)
+  --pools a,b       of recycle-core: ${Object.keys(pools).join(', ')}         (all)
   --seconds n       how long a producer goes on                           (60)
   --queue-mib n     what may wait, MiB                                    (64)
   --races n         calls that are given up about when they settle        (100000)
   --kills n         workers that are ended meanwhile, about                (2000)
+  --racers n        pools in which that is done side by side, at most 4   (1)
   --minutes n       after so long no further race is begun                (10)
   --calls n         calls that wait for workers that are recycled         (100000)
   --max-calls n     how many of them a worker serves before it is replaced (1)
@@ -28,18 +31,23 @@ const HELP = `npm run soak -- [options]
   --json file       where the results go
 
 `
-const PARTS = ['producer', 'kills', 'recycle']
+const PARTS = ['producer', 'kills', 'recycle', 'recycle-core']
 const CHANNELS = process.platform === 'linux' ? ['ring', 'pipe'] : ['pipe']
+const MOST_RACERS = 4
 /** On top of what a part may take: starts, what still waits, ends. */
 const WATCHDOG_MINUTES = 5
 /** How long a part that is told to end may take before it is killed. */
 const END_MS = 10_000
 
-const children = new Set()
+/** The parts that run, with their marks. */
+const children = new Map()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
-    // Their workers end with them.
-    for (const child of children) child.kill('SIGKILL')
+    // Their workers end with them; what else they have started carries their mark.
+    for (const [child, mark] of children) {
+      child.kill('SIGKILL')
+      endAll(processesOf(mark))
+    }
     process.exit(130)
   })
 
@@ -70,11 +78,13 @@ function readOptions() {
       only: text,
       channels: text,
       variants: text,
+      pools: text,
       seconds: text,
       'queue-mib': text,
       races: text,
       kills: text,
       minutes: text,
+      racers: text,
       calls: text,
       'max-calls': text,
       'recycle-minutes': text,
@@ -89,11 +99,13 @@ function readOptions() {
     parts: among(values.only, PARTS, 'only'),
     channels: among(values.channels, CHANNELS, 'channels'),
     variants: among(values.variants, Object.keys(variants), 'variants'),
+    pools: among(values.pools, Object.keys(pools), 'pools'),
     seconds: number(values.seconds ?? 60, 'seconds', 1),
     queueMib: number(values['queue-mib'] ?? 64, 'queue-mib', 1),
     races: number(values.races ?? 100_000, 'races', 1),
     kills: number(values.kills ?? 2_000, 'kills'),
     minutes: number(values.minutes ?? 10, 'minutes'),
+    racers: Math.min(number(values.racers ?? 1, 'racers', 1), MOST_RACERS),
     calls: number(values.calls ?? 100_000, 'calls', 1),
     maxCalls: number(values['max-calls'] ?? 1, 'max-calls', 1),
     recycleMinutes: number(values['recycle-minutes'] ?? 120, 'recycle-minutes'),
@@ -122,8 +134,9 @@ async function main(options) {
   }
   const say = (line) => process.stdout.write(`${line}\n`)
   say(`${result.date}  node ${result.versions.node}  ${sayMachine(machine)}  seed ${options.seed}`)
+  const variantsOf = { producer: options.variants, 'recycle-core': options.pools }
   for (const part of parts)
-    for (const variant of part === 'producer' ? options.variants : [undefined])
+    for (const variant of variantsOf[part] ?? [undefined])
       for (const channel of channels) {
         const title = [part, variant, channel].filter(Boolean).join(', ')
         say(`${title} …`)
@@ -148,12 +161,15 @@ async function runPart(options) {
     env: { ...process.env, [MARK]: mark },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  children.add(child)
+  children.set(child, mark)
   const minutes =
     WATCHDOG_MINUTES +
-    { producer: options.seconds / 60, kills: options.minutes, recycle: options.recycleMinutes }[
-      part
-    ]
+    {
+      producer: options.seconds / 60,
+      kills: options.minutes,
+      recycle: options.recycleMinutes,
+      'recycle-core': options.recycleMinutes,
+    }[part]
   const violations = []
   let told
   child.on('message', (message) => (told = message))
@@ -194,12 +210,16 @@ async function leftOver(mark) {
   let left
   while ((left = processesOf(mark)).length > 0 && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  for (const pid of left) {
+  endAll(left)
+  return left
+}
+
+function endAll(pids) {
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL')
     } catch {
       // Gone meanwhile.
     }
   }
-  return left
 }

@@ -28,9 +28,7 @@ fn finish(calls: &mut Calls, id: CallId) {
 }
 
 fn give_to_worker(calls: &mut Calls, id: CallId) {
-    if let Some(call) = calls.get_mut(id) {
-        call.worker = Some(WORKER);
-    }
+    calls.give(id, WORKER);
 }
 
 /// A table in which so many calls are under way.

@@ -45,8 +45,10 @@ pub struct Call {
     pub token: u32,
     /// A thread blocks for it: its answer goes to that thread alone.
     pub blocking: bool,
-    /// The worker that has it, from sending until the answer or the worker's end.
-    pub worker: Option<u32>,
+    /// The worker that has it, from sending until the answer or the worker's end; `give` and `leave_worker` set it.
+    worker: Option<u32>,
+    /// Where it is among those that the worker has.
+    at: usize,
     /// Its outcome is decided.
     pub settled: bool,
     /// Milliseconds it was given, 0 for no limit.
@@ -93,6 +95,16 @@ pub struct Calls {
     slots: Vec<Call>,
     free: Vec<u32>,
     in_flight: usize,
+    /// The slots of the calls that each worker has, in no order: the end of a worker must not depend on how many wait.
+    held: Vec<Vec<u32>>,
+}
+
+impl Call {
+    /// The worker that has it, from sending until the answer or the worker's end.
+    #[must_use]
+    pub fn worker(&self) -> Option<u32> {
+        self.worker
+    }
 }
 
 impl Calls {
@@ -110,6 +122,7 @@ impl Calls {
                 token,
                 blocking,
                 worker: None,
+                at: 0,
                 settled: false,
                 timeout_ms: 0,
                 deadline: None,
@@ -137,7 +150,7 @@ impl Calls {
         call.used = true;
         (call.pool, call.command) = (pool, command);
         (call.token, call.blocking) = (token, blocking);
-        (call.worker, call.settled) = (None, false);
+        call.settled = false;
         (call.timeout_ms, call.deadline) = (0, None);
         (call.limits, call.begun, call.kept) = (CallLimits::default(), false, None);
         (call.priority, call.key, call.made_at) = (0, None, 0);
@@ -176,12 +189,47 @@ impl Calls {
         true
     }
 
+    /// A worker gets a call that none has.
+    pub fn give(&mut self, id: CallId, worker: u32) {
+        let at = worker as usize;
+        if self.held.len() <= at {
+            self.held.resize_with(at + 1, Vec::new);
+        }
+        let place = self.held[at].len();
+        let Some(call) = self.get_mut(id) else {
+            return;
+        };
+        debug_assert!(call.worker.is_none());
+        (call.worker, call.at) = (Some(worker), place);
+        self.held[at].push(slot_of(id));
+    }
+
     /// No worker holds the call any more.
     pub fn leave_worker(&mut self, id: CallId) {
-        if let Some(call) = self.get_mut(id) {
-            call.worker = None;
-            self.release(slot_of(id));
+        let Some(call) = self.get_mut(id) else {
+            return;
+        };
+        let at = call.at;
+        if let Some(worker) = call.worker.take() {
+            let held = &mut self.held[worker as usize];
+            held.swap_remove(at);
+            if let Some(moved) = held.get(at) {
+                self.slots[*moved as usize].at = at;
+            }
         }
+        self.release(slot_of(id));
+    }
+
+    /// The calls that a worker has, in no order.
+    pub fn of_worker(&self, worker: u32) -> impl Iterator<Item = (CallId, &Call)> {
+        let held = self
+            .held
+            .get(worker as usize)
+            .map_or(&[][..], Vec::as_slice);
+        held.iter().map(|slot| {
+            let call = &self.slots[*slot as usize];
+            (u64::from(call.epoch) << 32 | u64::from(*slot), call)
+        })
     }
 
     fn release(&mut self, slot: u32) {
@@ -482,7 +530,7 @@ mod tests {
     fn a_call_settles_once_and_its_slot_is_used_again_only_when_nobody_holds_it() {
         let mut calls = Calls::default();
         let first = calls.create(0, 0, 0, false);
-        calls.get_mut(first).unwrap().worker = Some(3);
+        calls.give(first, 3);
         assert!(calls.settle(first));
         assert!(!calls.settle(first), "a second outcome is refused");
         let second = calls.create(0, 0, 0, false);
@@ -498,6 +546,33 @@ mod tests {
         assert_ne!(first, third, "the epoch tells them apart");
         assert!(calls.get(first).is_none());
         assert_eq!(calls.in_flight(), 2);
+    }
+
+    #[test]
+    fn it_is_known_which_calls_a_worker_has() {
+        let mut calls = Calls::default();
+        let made: Vec<CallId> = (0..6).map(|_| calls.create(0, 0, 0, false)).collect();
+        for (id, worker) in made.iter().zip([3, 1, 3, 3, 1, 3]) {
+            calls.give(*id, worker);
+        }
+        let of = |calls: &Calls, worker: u32| {
+            let mut ids: Vec<CallId> = calls.of_worker(worker).map(|(id, _)| id).collect();
+            ids.sort_unstable();
+            ids
+        };
+        assert_eq!(of(&calls, 3), [made[0], made[2], made[3], made[5]]);
+        // From the front, from the middle, from the end; one that goes to another worker; one twice.
+        calls.leave_worker(made[0]);
+        calls.leave_worker(made[3]);
+        calls.leave_worker(made[4]);
+        calls.leave_worker(made[4]);
+        calls.give(made[3], 1);
+        assert_eq!(of(&calls, 3), [made[2], made[5]]);
+        assert_eq!(of(&calls, 1), [made[1], made[3]]);
+        for id in &made {
+            calls.leave_worker(*id);
+        }
+        assert!(of(&calls, 3).is_empty() && of(&calls, 1).is_empty() && of(&calls, 9).is_empty());
     }
 
     #[test]

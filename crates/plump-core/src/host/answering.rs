@@ -83,7 +83,7 @@ impl State {
         let held = self
             .calls
             .get_mut(header.call)
-            .filter(|call| call.worker.map(|held| held as usize) == Some(slot))
+            .filter(|call| call.worker().map(|held| held as usize) == Some(slot))
             .map(|call| {
                 let timed = (call.command, call.made_at);
                 (call.token, call.blocking, call.kept.take(), timed)
@@ -170,7 +170,7 @@ impl State {
             return;
         };
         let (token, blocking) = (call.token, call.blocking);
-        let runs = call.lost + u32::from(call.worker.is_some());
+        let runs = call.lost + u32::from(call.worker().is_some());
         if self.calls.settle(id) {
             let inbox = if blocking {
                 &mut self.caller_inbox
@@ -188,7 +188,7 @@ impl State {
         let Some(call) = self.calls.get(id).filter(due) else {
             return;
         };
-        let (worker, timeout_ms, pausing) = (call.worker, call.timeout_ms, call.pausing);
+        let (worker, timeout_ms, pausing) = (call.worker(), call.timeout_ms, call.pausing);
         if let Some(slot) = worker {
             // An answer that was published in time counts.
             self.pump_worker(slot as usize);

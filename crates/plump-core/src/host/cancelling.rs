@@ -60,7 +60,7 @@ impl State {
         let Some(call) = self.calls.get(id).filter(|call| !call.settled) else {
             return false;
         };
-        if let Some(slot) = call.worker {
+        if let Some(slot) = call.worker() {
             self.calls.settle(id);
             self.give_up(id, slot as usize);
         } else {
@@ -96,7 +96,7 @@ impl State {
         let Some(call) = self.calls.get(id).filter(due) else {
             return;
         };
-        if let Some(slot) = call.worker {
+        if let Some(slot) = call.worker() {
             // Whether it has begun is decided there; it is refused if not.
             self.send_control(slot as usize, &Control::Expire(id));
             return;
@@ -127,7 +127,7 @@ impl State {
         let held = self
             .calls
             .get_mut(id)
-            .filter(|call| !call.settled && call.worker.map(|held| held as usize) == Some(slot));
+            .filter(|call| !call.settled && call.worker().map(|held| held as usize) == Some(slot));
         // It may have been given up meanwhile. Once: a timer for each time that a worker says so would pile up.
         if let Some(call) = held
             && call.limits.run_ms > 0
@@ -167,18 +167,22 @@ impl State {
 
     fn undecided_with_worker(&self, id: CallId) -> Option<usize> {
         let call = self.calls.get(id).filter(|call| !call.settled)?;
-        Some(call.worker? as usize)
+        Some(call.worker()? as usize)
     }
 
     /// A call that was given up should have stopped by now.
     pub(crate) fn grace_due(&mut self, id: CallId) {
-        let Some(slot) = self.calls.get(id).and_then(|call| call.worker) else {
+        let Some(slot) = self.calls.get(id).and_then(Call::worker) else {
             return;
         };
         let slot = slot as usize;
         self.pump_worker(slot);
         // Under this id the place belongs to this call alone: whatever the worker does now, it is what it has not stopped.
-        if self.calls.get(id).is_some_and(|call| call.worker.is_some()) {
+        if self
+            .calls
+            .get(id)
+            .is_some_and(|call| call.worker().is_some())
+        {
             self.condemn(slot, id);
         }
     }
@@ -220,7 +224,7 @@ impl State {
     pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
         let held = u32::try_from(slot).ok();
         for id in ids.iter().copied() {
-            let call = self.calls.get_mut(id).filter(|call| call.worker == held);
+            let call = self.calls.get_mut(id).filter(|call| call.worker() == held);
             let Some(call) = call else {
                 let what = format!("it gave call {id:#x} back, which it does not have");
                 return Err(PortError::Protocol(what));
@@ -288,7 +292,7 @@ impl State {
         if self
             .calls
             .get(cause)
-            .is_some_and(|call| call.worker == number)
+            .is_some_and(|call| call.worker() == number)
         {
             return self.end_worker(slot, reason);
         }

@@ -10,6 +10,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
+use crate::router::{Call, slot_of};
 use crate::timers::Timer;
 use serde_json::json;
 use std::sync::Arc;
@@ -158,8 +159,10 @@ impl State {
         let failure = worker.death(closing, stderr);
         debug!("worker {:?} has ended: {}", worker.pid, failure.message);
         let pool = worker.pool;
-        let held = u32::try_from(slot).ok();
-        for id in self.calls.ids_where(|call| call.worker == held) {
+        let number = u32::try_from(slot).unwrap_or(u32::MAX);
+        let mut had: Vec<_> = self.calls.of_worker(number).map(|(id, _)| id).collect();
+        had.sort_unstable_by_key(|id| slot_of(*id));
+        for id in had {
             if self.lose(id, &worker.sent_log, closing) {
                 continue;
             }
@@ -408,9 +411,9 @@ impl State {
     fn cancel_running(&mut self, id: u32) -> bool {
         let running = self
             .calls
-            .ids_where(|call| call.pool == id && call.worker.is_some());
+            .ids_where(|call| call.pool == id && call.worker().is_some());
         for call in &running {
-            if let Some(slot) = self.calls.get(*call).and_then(|call| call.worker) {
+            if let Some(slot) = self.calls.get(*call).and_then(Call::worker) {
                 self.send_control(slot as usize, &Control::Cancel(*call));
             }
         }

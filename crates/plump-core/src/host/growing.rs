@@ -1,6 +1,7 @@
 //! Pools whose size follows what is asked of them.
 
 use super::pool::PoolState;
+use super::worker::Worker;
 use crate::environment::State;
 use crate::platform;
 use crate::process::Life;
@@ -37,7 +38,8 @@ impl State {
         let waited = oldest.map_or(0, |made_at| {
             platform::monotonic_ns().saturating_sub(made_at)
         });
-        let (mut ready, mut taken, mut starting) = (Vec::new(), Vec::new(), 0);
+        let leaves = |worker: &Worker| worker.leaving || worker.condemned_by.is_some();
+        let (mut ready, mut starting) = (Vec::new(), 0);
         for (slot, worker) in self.workers.iter().enumerate() {
             let Some(worker) = worker
                 .as_deref()
@@ -45,13 +47,9 @@ impl State {
             else {
                 continue;
             };
-            let leaves = worker.leaving || worker.condemned_by.is_some();
-            if !(leaves && worker.was_ready) {
-                taken.push(worker.place);
-            }
             match worker.life {
                 Life::Starting => starting += 1,
-                Life::Ready if !leaves => ready.push(ReadyWorker {
+                Life::Ready if !leaves(worker) => ready.push(ReadyWorker {
                     slot,
                     idle_since: (worker.window.in_flight() == 0).then_some(worker.idle_since),
                     was_used: worker.window.sent_total() > 0,
@@ -74,6 +72,7 @@ impl State {
         for slot in plan.retire {
             self.retire(slot, "idle");
         }
+        let taken = self.taken_places(id, leaves);
         let places = (0..u32::try_from(options.max).unwrap_or(u32::MAX))
             .filter(|place| !taken.contains(place));
         for place in places.take(plan.start) {

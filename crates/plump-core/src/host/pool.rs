@@ -1,5 +1,6 @@
 //! Pools: what they are made of, and how many workers they have.
 
+use super::worker::Worker;
 use crate::block::{Allocated, Lender, Refused};
 use crate::environment::State;
 use crate::errors::ErrorKind;
@@ -249,13 +250,8 @@ impl State {
         let Some(pool) = self.pools.get(&id) else {
             return;
         };
-        let workers = self.workers.iter().flatten();
-        // Also those that are on their way out: how a start has failed is known when the worker is buried.
-        let taken: Vec<u32> = workers
-            .filter(|worker| worker.pool == id && worker.ours)
-            .filter(|worker| !(worker.was_ready && worker.leaving))
-            .map(|worker| worker.place)
-            .collect();
+        // Also by those that are about to be ended: how a start has failed is known when the worker is buried.
+        let taken = self.taken_places(id, |worker| worker.leaving);
         let mut missing: Vec<u32> = (0..u32::try_from(pool.options.workers).unwrap_or(u32::MAX))
             .filter(|place| !taken.contains(place))
             .collect();
@@ -281,6 +277,22 @@ impl State {
         for place in missing.into_iter().take(wanted) {
             self.start_worker(id, place);
         }
+    }
+
+    /// The places of a pool in which no worker may be started: there is one that stays, or two that were ready and finish,
+    /// as `leaves` has it. Were all of these not to count, each call of a pool with `maxCalls: 1` would have a process at once.
+    pub(super) fn taken_places(&self, id: u32, leaves: impl Fn(&Worker) -> bool) -> Vec<u32> {
+        let (mut taken, mut finishing) = (Vec::new(), Vec::new());
+        let workers = self.workers.iter().flatten();
+        for worker in workers.filter(|worker| worker.pool == id && worker.ours) {
+            let stays = !(worker.was_ready && leaves(worker));
+            if stays || finishing.contains(&worker.place) {
+                taken.push(worker.place);
+            } else {
+                finishing.push(worker.place);
+            }
+        }
+        taken
     }
 
     pub(super) fn look_at_pool_at(&mut self, id: u32, at: Instant) {

@@ -76,11 +76,12 @@ impl State {
         debug!("worker {:?} is retired: {why}", worker.pid);
         worker.leaving = true;
         // What is too large to be kept here stays, and then everything does: it was sent to be begun at once.
-        let number = u32::try_from(slot).ok();
-        let large = self
+        let number = u32::try_from(slot).unwrap_or(u32::MAX);
+        let may_move = self
             .calls
-            .ids_where(|call| call.worker == number && call.kept.is_none());
-        if large.is_empty()
+            .of_worker(number)
+            .all(|(_, call)| call.kept.is_some());
+        if may_move
             && self
                 .worker_mut(slot)
                 .is_some_and(|worker| worker.window.in_flight() > 0)

@@ -30,7 +30,7 @@ impl State {
             return;
         }
         let early = self.calls.ids_where(|call| {
-            call.pool == pool_id && call.asked.is_some() && call.worker.is_none() && !call.settled
+            call.pool == pool_id && call.asked.is_some() && call.worker().is_none() && !call.settled
         });
         for id in early {
             self.rule_again(id);
@@ -84,7 +84,7 @@ impl State {
     pub(super) fn let_go_of(&mut self, id: CallId) {
         if let Some(call) = self.calls.get(id)
             && call.limited
-            && let Some(slot) = call.worker
+            && let Some(slot) = call.worker()
         {
             let command = call.command;
             if let Some(worker) = self.worker_mut(slot as usize)

@@ -310,8 +310,8 @@ impl State {
         let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
             return;
         };
+        self.calls.give(id, u32::try_from(slot).unwrap_or(u32::MAX));
         if let Some(call) = self.calls.get_mut(id) {
-            call.worker = u32::try_from(slot).ok();
             let whatever = call.retries > 0;
             call.kept = match &payload {
                 Outgoing::Borrowed(parts) => worker.keep(parts, whatever),

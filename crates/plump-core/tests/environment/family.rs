@@ -14,6 +14,7 @@ use plump_core::failure::Failure;
 use plump_core::host::CallRequest;
 use plump_core::inbox::{ENTRY_WORDS, EntryKind, LARGE};
 use plump_core::link::{AnswerKind, Ran, VARIABLE};
+use plump_core::platform::monotonic_ns;
 use plump_core::router::CallId;
 use plump_core::rules::Asked;
 use serde_json::{Value, json};
@@ -410,6 +411,42 @@ impl Host {
         self.core().submit(request, &[payload])
     }
 
+    /// Makes calls that have a priority, and some a key, before anybody else does anything in this environment.
+    pub fn call_in_turn<P: AsRef<[u8]>>(
+        &mut self,
+        pool: u32,
+        command: &str,
+        calls: impl Iterator<Item = (i8, Option<u64>, P)>,
+    ) -> Vec<Ticket> {
+        let command = self.core().command_number(pool, command).expect("a pool");
+        let first = u32::try_from(self.calls).expect("few calls") + 1;
+        let mut made = 0;
+        self.core().submit_all(|submitting| {
+            for (priority, key, payload) in calls {
+                let request = CallRequest {
+                    pool,
+                    command,
+                    token: first + made,
+                    blocking: false,
+                    asked: Asked {
+                        priority: Some(priority),
+                        ..Asked::default()
+                    },
+                    key,
+                    block: 0,
+                };
+                let made_one = submitting.submit(request, &[payload.as_ref()]);
+                made_one.expect("a call");
+                made += 1;
+            }
+        });
+        let tickets = (0..made).map(|number| Ticket(u64::from(first + number)));
+        let tickets: Vec<Ticket> = tickets.collect();
+        self.calls += tickets.len() as u64;
+        self.expected.extend((first..).zip(tickets.iter().copied()));
+        tickets
+    }
+
     pub fn call(&mut self, pool: u32, command: &str, payload: impl AsRef<[u8]>) -> Ticket {
         self.try_call(pool, command, 0, payload.as_ref())
             .expect("a call")
@@ -494,6 +531,11 @@ impl Host {
         self.outcomes.contains_key(&ticket)
     }
 
+    /// The outcomes that nobody has asked for yet.
+    pub fn take_outcomes(&mut self) -> Vec<(Ticket, Outcome)> {
+        self.outcomes.drain().collect()
+    }
+
     pub fn in_flight(&self) -> usize {
         self.expected.len()
     }
@@ -554,6 +596,7 @@ const COMMANDS: &[&str] = &[
     "throw",    // the payload, thrown
     "refuse",   // a refusal
     "pid",      // its process id
+    "count",    // the payload again, and five words about this process and this call: see `Counted`
     "sleep",    // blocks for that many milliseconds
     "delay",    // answers after that many milliseconds, other calls run meanwhile
     "signal",   // sends itself that signal
@@ -567,6 +610,48 @@ const COMMANDS: &[&str] = &[
     "oversize", // publishes that many bytes; the kind of the error, or 0
 ];
 
+/// What a worker says of a call of `count`, in words of 64 bits. Ids of processes are given again, together with the time of
+/// its birth one tells which process it is. The clock is the same in all of them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    pub pid: u64,
+    pub born_ns: u64,
+    /// Which call of its process it was, from 1.
+    pub nth: u64,
+    pub began_ns: u64,
+    pub ended_ns: u64,
+}
+
+impl Counted {
+    fn words(self) -> [u64; 5] {
+        let Self {
+            pid,
+            born_ns,
+            nth,
+            began_ns,
+            ended_ns,
+        } = self;
+        [pid, born_ns, nth, began_ns, ended_ns]
+    }
+
+    /// The payload of an answer, and what is said in it.
+    pub fn read(answer: &[u8]) -> (&[u8], Self) {
+        let (payload, rest) = answer.split_at(answer.len() - 40);
+        let mut words = rest
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap()));
+        let mut next = || words.next().expect("a word");
+        let counted = Self {
+            pid: next(),
+            born_ns: next(),
+            nth: next(),
+            began_ns: next(),
+            ended_ns: next(),
+        };
+        (payload, counted)
+    }
+}
+
 /// Starts as a worker: its link, by the variable.
 fn connect(core: &Environment) -> Result<String, Box<Failure>> {
     let link = env::var(VARIABLE).expect("the variable of the link");
@@ -575,6 +660,7 @@ fn connect(core: &Environment) -> Result<String, Box<Failure>> {
 
 /// Is a worker until the host ends it.
 pub fn serve() -> ! {
+    let born_ns = monotonic_ns();
     let mut within = Loop::start();
     // Before the link: events may wait in it already.
     let queue = within.core.open_queue(QUEUE, 65_536);
@@ -583,6 +669,7 @@ pub fn serve() -> ! {
     within.core.listen(queue, true);
     let mut service = Service {
         queue,
+        born_ns,
         begun: 0,
         later: Vec::new(),
         heard: 0,
@@ -622,6 +709,7 @@ const LONG_US: u32 = 10_000;
 
 struct Service {
     queue: u32,
+    born_ns: u64,
     begun: u32,
     later: Vec<(Instant, u64)>,
     heard: u64,
@@ -639,7 +727,8 @@ impl Service {
         };
         let command = COMMANDS[(entry.a & 0xffff) as usize];
         // Few calls are sent ahead to one whose commands take long.
-        let us = if command == "echo" { 5 } else { LONG_US };
+        let short = ["echo", "count"].contains(&command);
+        let us = if short { 5 } else { LONG_US };
         let ran = Ran { us, began_us: 0 };
         let result = |bytes: &[u8]| core.answer(call, AnswerKind::Result(ran), &[bytes]);
         let text = |text: String| result(text.as_bytes());
@@ -651,6 +740,18 @@ impl Service {
                 core.answer(call, kind, &[b"not yet"]);
             }
             "pid" => text(std::process::id().to_string()),
+            "count" => {
+                let began_ns = monotonic_ns();
+                let counted = Counted {
+                    pid: u64::from(std::process::id()),
+                    born_ns: self.born_ns,
+                    nth: u64::from(self.begun),
+                    began_ns,
+                    ended_ns: monotonic_ns(),
+                };
+                let words = counted.words().map(u64::to_le_bytes).concat();
+                result(&[&entry.bytes[..], &words].concat());
+            }
             "sleep" => {
                 thread::sleep(Duration::from_millis(number()));
                 result(b"");
