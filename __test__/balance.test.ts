@@ -85,6 +85,28 @@ test.serial(
   },
 )
 
+test.serial('a call goes to the worker that has the fewest', async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: 2 })
+  const ready = () => pool.stats().workers.filter(({ state }) => state === 'ready').length === 2
+  t.true(await until(ready))
+  const long = pool.acall('wait', 1_000)
+  // Its handler has begun and waits: the worker could take others.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const others: unknown[] = []
+  for (let i = 0; i < 20; i++) others.push(await pool.acall('pid'))
+  t.is(new Set(others).size, 1)
+  t.not(await long, others[0])
+})
+
+test.serial('the window of a worker follows how long its calls take', async (t) => {
+  const quick = start<Gated>(t, 'gated.mjs')
+  await warmUp(quick)
+  t.true(quick.stats().workers[0]!.prefetch > 10)
+  const slow = start<Gated>(t, 'gated.mjs', { concurrency: 1 })
+  await Promise.all([1, 2, 3].map(() => slow.acall('sleep', 30)))
+  t.is(slow.stats().workers[0]!.prefetch, 1)
+})
+
 test.serial('one worker alone keeps what it has', async (t) => {
   const [gate] = gates(t, 1)
   const worker = start<Gated>(t, 'gated.mjs')

@@ -44,6 +44,19 @@ test.serial('an aborted call rejects at once, and its handler sees so', async (t
   t.deepEqual(seen, ['begun', 'waitForAbort: AbortError ERR_PLUMP_CANCELLED true', 'plain'])
 })
 
+test.serial('an aborted signal rejects before the handler has stopped', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const controller = new AbortController()
+  const outcome = { is: 'none' }
+  const call = worker.with({ signal: controller.signal }).acall('wait', 2_000)
+  call.catch((error: CodedError) => (outcome.is = error.code))
+  await worker.acall('pid')
+  controller.abort()
+  // Not a turn of the event loop later: its promise is settled by what aborts.
+  await new Promise((resolve) => setImmediate(resolve))
+  t.is(outcome.is, 'ERR_PLUMP_CANCELLED')
+})
+
 test.serial('a handler that never yields sees the flag', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
   const pid = await worker.acall('pid')
@@ -54,6 +67,34 @@ test.serial('a handler that never yields sees the flag', async (t) => {
   t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
   t.deepEqual(await worker.acall('seenSoFar'), ['spins', 'stopped'])
   t.is(await worker.acall('pid'), pid, 'the same process')
+})
+
+test.serial('a handler that stops within its grace costs no worker', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 30_000 })
+  const pid = await worker.acall('pid')
+  const controller = new AbortController()
+  const call = worker.with({ signal: controller.signal }).acall('block', 500)
+  await sleep(100)
+  controller.abort()
+  t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  t.is(await worker.acall('pid'), pid)
+})
+
+test.serial('a grace that is over does not hit the next call in the same place', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  for (let round = 0; round < 3; round++) {
+    const controller = new AbortController()
+    const { signal } = controller
+    const call = worker.with({ signal, graceMs: 300 }).acall('wait', 50)
+    await sleep(20)
+    controller.abort()
+    t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+    // Its handler stops; the next one has its place when the grace is over.
+    await sleep(100)
+    t.is(await worker.acall('wait', 600), 600)
+  }
+  t.is(await worker.acall('pid'), pid, 'nobody was ended')
 })
 
 test.serial('a call that waits, here or in the worker, is never run', async (t) => {

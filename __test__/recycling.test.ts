@@ -101,16 +101,6 @@ test.serial('workers that die are started again with pauses, then no more', asyn
   t.regex(error!.message, /SIGKILL/)
 })
 
-test.serial("workers: 'auto' says what it has found", async (t) => {
-  const pool = start(t, 'recycled.mjs', { workers: 'auto' })
-  await pool.ready()
-  const { auto, workers } = pool.stats()
-  t.is(auto!.chosen, workers.length)
-  t.true(auto!.byAffinity >= auto!.chosen)
-  t.true(['affinity', 'quota', 'memory', 'most'].includes(auto!.decidedBy))
-  t.true(auto!.bytesPerWorker > 0)
-})
-
 for (const [name, values] of [
   ['maxCalls', [0, -1, NaN, 1.5, Infinity]],
   ['maxAgeMs', [0, -1, NaN, 2 ** 31]],

@@ -136,6 +136,15 @@ for (const how of ['kill', 'exit', 'uncaught'] as const) {
   )
 }
 
+test.serial('maxRetryMs: the pauses grow to that and no further', async (t) => {
+  const { file, lines } = notes(t)
+  const rule = { idempotent: true, retries: 8, retryMs: 1, maxRetryMs: 1 }
+  const long = { ...rule, retryMs: 2_147_483_647, maxRetryMs: 5 }
+  const pool = start(t, { commands: { dies: long, diesTwice: rule } })
+  t.is(await pool.acall('dies', file, 8, 'kill'), undefined)
+  t.is(lines().length, 9)
+})
+
 test.serial('by call(), and with the host saying which command is idempotent', (t) => {
   const { file, lines } = notes(t)
   const pool = start(t, {

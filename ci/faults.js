@@ -108,8 +108,10 @@ async function main({ help, list, channels, faults, json }) {
 
 /** Seeds one fault and runs its tests over each channel; what they say of it. */
 async function tryOut(copy, fault, channels) {
+  const { name, line, file } = fault
   const began = performance.now()
   const over = {}
+  let problem
   copy.seed(fault)
   try {
     await copy.build()
@@ -119,21 +121,19 @@ async function tryOut(copy, fault, channels) {
       if (outcome.red.some(({ how }) => how === 'did not end') && fault.hangs !== true)
         outcome = await runTests(copy, [fault], channel)
       over[channel] = outcome.red.map(({ test, how }) => ({ test, how }))
-      if (outcome.red.length === 0 && outcome.green === 0)
-        throw new Error(`${fault.name}: no test was run.\n${outcome.output}`)
+      if (outcome.red.length === 0 && outcome.green === 0) problem = 'no test was run'
     }
+  } catch (error) {
+    if (!(error instanceof ProcessFailed)) throw error
+    problem = `it does not build: ${error.output.slice(0, 2_000)}`
   } finally {
     copy.restore(fault)
   }
-  return {
-    name: fault.name,
-    line: fault.line,
-    file: fault.file,
-    // A process that crashes may have done so for any reason: a test must have seen what it is about.
-    isFound: Object.values(over).every((red) => red.some(({ how }) => how !== 'crash')),
-    over,
-    tookSeconds: Math.round((performance.now() - began) / 100) / 10,
-  }
+  // A process that crashes may have done so for any reason: a test must have seen what it is about.
+  const isSeen = (red) => red.some(({ how }) => how !== 'crash')
+  const isFound = problem === undefined && Object.values(over).every(isSeen)
+  const tookSeconds = Math.round((performance.now() - began) / 100) / 10
+  return { name, line, file, isFound, ...(problem && { problem }), over, tookSeconds }
 }
 
 /** Types and the tests of the core know no channel. */
@@ -149,12 +149,13 @@ function allTests(faults, channels) {
   return others.length === 0 ? all : [...all, ['none', others]]
 }
 
-function sentence({ name, isFound, over, tookSeconds }) {
+function sentence({ name, isFound, problem, over, tookSeconds }) {
   const how = Object.entries(over).map(([channel, red]) => {
     const where = channel === 'none' ? '' : `${channel}: `
-    return `${where}${red.length === 0 ? 'NOT FOUND' : red.map(titleOf).join(', ')}`
+    return `${where}${red.length === 0 ? 'not found' : red.map(titleOf).join(', ')}`
   })
-  return `${isFound ? 'found' : 'NOT FOUND'}  ${name} (${tookSeconds} s)  ${how.join('; ')}`
+  const outcome = `${isFound ? 'found' : 'NOT FOUND'}  ${name} (${tookSeconds} s)`
+  return [outcome, ...how, ...(problem === undefined ? [] : [problem])].join('  ')
 }
 
 function checkNames() {

@@ -7,6 +7,8 @@ import { ProcessFailed, root } from '../../scripts/process.js'
 /** All tests together, and those of one fault. Longer than a test may take by itself, which is a minute. */
 const ALL_LIMIT_MS = 20 * 60_000
 const LIMIT_MS = 100_000
+/** With a fault that makes them hang they hang: a test that passes takes a few seconds. */
+const HANGS_LIMIT_MS = 30_000
 
 /**
  * @typedef {{ test: string, how: 'assertion' | 'did not end' | 'crash' }} Red
@@ -18,7 +20,7 @@ const LIMIT_MS = 100_000
  * @returns {Promise<{ green: number, red: Red[], output: string }>} how many pass, and which do not
  */
 export async function runTests(copy, faults, channel) {
-  const limitMs = faults.length > 1 ? ALL_LIMIT_MS : LIMIT_MS
+  const limitMs = faults.length > 1 ? ALL_LIMIT_MS : faults[0].hangs ? HANGS_LIMIT_MS : LIMIT_MS
   if (channel !== 'none') return runAva(copy, faults, channel, limitMs)
   const outcomes = []
   if (faults.some(({ types }) => types)) outcomes.push(await runTypes(copy, limitMs))
@@ -43,7 +45,7 @@ async function runAva(copy, faults, channel, limitMs) {
   const env = { PLUMP_TEST_CHANNEL: channel }
   const { output, ended } = await outputOf(copy, process.execPath, [ava, ...args], env, limitMs)
   const red = [...redOfAva(output)]
-  if (!ended) red.push({ test: files.join(', '), how: 'did not end' })
+  if (!ended) red.push({ test: (faults[0].match ?? files).join(', '), how: 'did not end' })
   return { green: [...output.matchAll(/^ok \d+ /gm)].length, red, output }
 }
 
