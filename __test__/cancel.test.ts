@@ -295,7 +295,8 @@ test.serial('the rest of a deadline travels with nested calls', async (t) => {
   const call = worker.with({ timeoutMs: 300, graceMs: 30_000 }).acall('nested', 30_000)
   // Whichever of the two is heard of first.
   t.is(await call.catch((error: CodedError) => error.code), 'ERR_PLUMP_CALL_TIMEOUT')
-  // Its own call ended as well: else this one, which waits for it, would take half a minute.
+  // Its own call ended as well, long before half a minute.
+  t.true(await until(() => worker.call('seenSoFar').includes('ERR_PLUMP_CALL_TIMEOUT'), 10_000))
   t.is(await worker.with({ timeoutMs: 20_000 }).acall('nested', 1), 1)
   await worker.acall('endNested')
 })

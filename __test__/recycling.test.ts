@@ -101,6 +101,32 @@ test.serial('workers that die are started again with pauses, then no more', asyn
   t.regex(error!.message, /SIGKILL/)
 })
 
+test.serial('after a death the next start waits for backoffMs', async (t) => {
+  // Drawn from none to the longest, which is weeks: it is never over in the time of a test.
+  const pool = start(t, 'recycled.mjs', { backoffMs: 2_147_483_647, maxBackoffMs: 2_147_483_647 })
+  await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+  await t.throwsAsync(pool.with({ timeoutMs: 1_500 }).acall('pid'), {
+    code: 'ERR_PLUMP_CALL_TIMEOUT',
+  })
+  t.is(pool.stats().workers.length, 0)
+})
+
+test.serial('backoffMs doubles up to maxBackoffMs and no further', async (t) => {
+  const options = { backoffMs: 2_147_483_647, maxBackoffMs: 5 }
+  const pool = start(t, 'recycled.mjs', options)
+  await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+  t.is(typeof (await pool.with({ timeoutMs: 10_000 }).acall('pid')), 'number')
+})
+
+test.serial('a failure counts for restartWindowMs', async (t) => {
+  const pool = start(t, 'recycled.mjs', { maxRestarts: 1, backoffMs: 1, restartWindowMs: 300 })
+  for (let deaths = 0; deaths < 4; deaths++) {
+    await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+    await new Promise((resolve) => setTimeout(resolve, 400))
+  }
+  t.is(typeof (await pool.acall('pid')), 'number')
+})
+
 for (const [name, values] of [
   ['maxCalls', [0, -1, NaN, 1.5, Infinity]],
   ['maxAgeMs', [0, -1, NaN, 2 ** 31]],

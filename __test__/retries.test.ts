@@ -212,7 +212,8 @@ test.serial('the deadline of a call goes on', async (t) => {
   const error = await errorOf(pool.with({ timeoutMs: 30_000 }).acall('left', file))
   t.is((error as PlumpWorkerError).runs, 2)
   const [first, second] = lines().map(Number)
-  t.true(second! < first!)
+  // Of one clock; what differs is how long the call was on its way.
+  t.true(Math.abs(second! - first!) < 1_000, `${first} and ${second}`)
 })
 
 test.serial('given up while it pauses: cancelled', async (t) => {
