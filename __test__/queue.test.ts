@@ -34,7 +34,8 @@ test.serial('nothing starves: waiting counts as priority', async (t) => {
   const flood = async (): Promise<void> => {
     while (!ended.is) await worker.with({ priority: 5 }).acall('block', 5)
   }
-  const lanes = Array.from({ length: 8 }, flood)
+  // So many that some wait at any time, also while answers come together.
+  const lanes = Array.from({ length: 24 }, flood)
   await new Promise((resolve) => setTimeout(resolve, 100))
   const low = worker.with({ priority: -5 }).acall('note', 'low')
   const first = await Promise.race([
