@@ -27,6 +27,17 @@ test.serial('a signal that is aborted already refuses the call', async (t) => {
   const error = await t.throwsAsync(worker.with({ signal }).acall('note', 1), refused)
   t.is((error!.cause as Error).message, 'no longer needed')
   t.throws(() => worker.with({ signal }).call('note', 2), refused)
+  // Not so much as its arguments are looked at.
+  const looked = { at: false }
+  const argument = {
+    get value() {
+      looked.at = true
+      return 1
+    },
+  }
+  await t.throwsAsync(worker.with({ signal }).acall('note', argument), refused)
+  t.throws(() => worker.with({ signal }).call('note', argument), refused)
+  t.false(looked.at)
   t.deepEqual(await worker.acall('noted'), [])
 })
 
