@@ -1693,19 +1693,20 @@ export const table = [
     ],
   },
   {
-    name: 'bad-nan-and-infinity',
-    line: 'NaN and infinite milliseconds are refused',
+    name: 'bad-nan',
+    line: 'NaN is refused',
     file: 'src/options.ts',
     find: 'return Number.isFinite(value) &&',
-    replace: "return typeof value === 'number' && !(value > row.max) &&",
-    tests: ['options.test.ts'],
-    match: [
-      'with: *',
-      'close: *',
-      'workers: *',
-      'new PlumpIPC: maxQueue *',
-      'new PlumpIPC: workers *',
+    replace: "return typeof value === 'number' &&",
+    also: [
+      { find: '(value as number) >= 0 &&', replace: '!((value as number) < 0) &&' },
+      {
+        find: 'return value >= row.min && value <= row.max',
+        replace: 'return !(value < row.min) && !(value > row.max)',
+      },
     ],
+    tests: ['options.test.ts'],
+    match: ['with: *', 'close: *'],
   },
   {
     name: 'bad-negative',
@@ -1794,8 +1795,8 @@ export const table = [
     file: 'src/options.ts',
     find: 'within({ min: 1, max: limits.maxWorkers }, value as number)',
     replace: 'within({ min: 1, max: 1_024 * limits.maxWorkers }, value as number)',
-    tests: ['options.test.ts'],
-    match: ['new PlumpIPC: workers *'],
+    tests: ['scaling.test.ts'],
+    match: ['workers: 10000 *'],
   },
   {
     name: 'bad-no-signal',
