@@ -315,7 +315,6 @@ export const table = [
     replace: 'aging_ns: i128::try_from(aging.as_nanos()).map_or(0, |_| i128::MAX / 256),',
     tests: ['queue.test.ts'],
     match: ['nothing starves*'],
-    hangs: true,
   },
   {
     name: 'priority-of-instance',
