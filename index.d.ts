@@ -339,8 +339,8 @@ export interface QueueOptions {
 export interface Allowance {
 	/** How many workers there are. */
 	readonly chosen: number;
-	/** What decided. */
-	readonly decidedBy: "affinity" | "quota" | "memory" | "most";
+	/** What decided; `'least'`: not even one worker fits into memory, and one is the least. */
+	readonly decidedBy: "affinity" | "quota" | "memory" | "least" | "most";
 	/** CPUs that this process may run on. */
 	readonly byAffinity: number;
 	/** CPUs whose time its container may use, rounded up; `null` without a quota. */

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { start, until } from './start.js'
+import { channel, start, until } from './start.js'
 
 type Gated = typeof import('./fixtures/gated.mjs')
 
@@ -85,6 +85,28 @@ test.serial(
   },
 )
 
+test.serial('a call goes to the worker that has the fewest', async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: 2 })
+  const ready = () => pool.stats().workers.filter(({ state }) => state === 'ready').length === 2
+  t.true(await until(ready))
+  const long = pool.acall('wait', 1_000)
+  // Its handler has begun and waits: the worker could take others.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const others: unknown[] = []
+  for (let i = 0; i < 20; i++) others.push(await pool.acall('pid'))
+  t.is(new Set(others).size, 1)
+  t.not(await long, others[0])
+})
+
+test.serial('the window of a worker follows how long its calls take', async (t) => {
+  const quick = start<Gated>(t, 'gated.mjs')
+  await warmUp(quick)
+  t.true(quick.stats().workers[0]!.prefetch > 10)
+  const slow = start<Gated>(t, 'gated.mjs', { concurrency: 1 })
+  await Promise.all([1, 2, 3].map(() => slow.acall('sleep', 30)))
+  t.is(slow.stats().workers[0]!.prefetch, 1)
+})
+
 test.serial('one worker alone keeps what it has', async (t) => {
   const [gate] = gates(t, 1)
   const worker = start<Gated>(t, 'gated.mjs')
@@ -135,4 +157,70 @@ test.serial('stats() tells what is in flight, and how often a worker was replace
   let other = pid
   while (other === pid) other = await pool.acall('pid').catch(() => pid)
   t.is(pool.stats().workers[0]!.restarts, 1)
+})
+
+test.serial('stats() tells of each worker what it is and does', async (t) => {
+  const pool = start<Gated>(t, 'gated.mjs')
+  const pid = await pool.acall('pid')
+  for (let i = 0; i < 9; i++) pool.call('count')
+  await new Promise((resolve) => setTimeout(resolve, 150))
+  const [worker, ...others] = pool.stats().workers
+  t.deepEqual(others, [])
+  t.like(worker, { pid, state: 'ready', calls: 10, inFlight: 0, restarts: 0 })
+  t.true(worker!.uptimeMs >= 150 && worker!.uptimeMs < 3_600_000, `${worker!.uptimeMs}`)
+  t.true(worker!.rssBytes! > 10 * 1024 ** 2)
+  t.true(worker!.cpuMs! > 0)
+  if (channel !== 'auto') t.is(worker!.channel, channel)
+  const long = pool.acall('sleep', 300)
+  t.is(pool.stats().workers[0]!.inFlight, 1)
+  await long
+})
+
+test.serial('stats() tells what waits, and of the pool what it is and does', async (t) => {
+  const [gate] = gates(t, 1)
+  const pool = start<Gated>(t, 'gated.mjs', { name: 'looked at', maxQueue: 10, concurrency: 1 })
+  await pool.acall('sleep', 30)
+  const busy = pool.acall('blockUntil', gate!.file)
+  const waiting = Array.from({ length: 12 }, () => pool.acall('count').catch(() => 0))
+  const full = pool.stats()
+  // One lies in the worker behind the one that blocks.
+  t.like(full, {
+    name: 'looked at',
+    state: 'open',
+    queued: 10,
+    needsDrain: true,
+    circuit: 'closed',
+  })
+  t.true(full.inFlight >= 12)
+  t.true(full.queuedBytes >= 10, `${full.queuedBytes}`)
+  t.deepEqual([...full.commands].sort(), ['blockUntil', 'count', 'pid', 'runs', 'sleep'])
+  gate!.open()
+  await Promise.all([busy, ...waiting])
+  for (let i = 0; i < 300; i++) pool.call('count')
+  const { queued, queuedBytes, inFlight, needsDrain, spinHits, spinMisses } = pool.stats()
+  t.deepEqual(
+    { queued, queuedBytes, inFlight, needsDrain },
+    {
+      queued: 0,
+      queuedBytes: 0,
+      inFlight: 0,
+      needsDrain: false,
+    },
+  )
+  t.true(spinHits + spinMisses > 0)
+  const closing = pool.close()
+  t.true(['closing', 'closed'].includes(pool.stats().state))
+  await closing
+})
+
+test.serial('percentiles of times are of all calls, not of the longest alone', async (t) => {
+  const worker = start<Gated>(t, 'gated.mjs', { concurrency: 1 })
+  for (let i = 0; i < 9; i++) await worker.acall('sleep', 5)
+  await worker.acall('sleep', 1_000)
+  const { count, meanUs, p50Us, p75Us, p90Us, p99Us, p999Us, maxUs } =
+    worker.stats().times['sleep']!.run
+  t.is(count, 10)
+  t.true(p50Us <= p75Us && p75Us <= p90Us && p90Us <= p99Us && p99Us <= p999Us && p999Us <= maxUs)
+  t.true(p50Us < maxUs && meanUs > p50Us && meanUs < maxUs)
+  t.true(maxUs >= 999_000)
 })

@@ -27,6 +27,17 @@ test.serial('a signal that is aborted already refuses the call', async (t) => {
   const error = await t.throwsAsync(worker.with({ signal }).acall('note', 1), refused)
   t.is((error!.cause as Error).message, 'no longer needed')
   t.throws(() => worker.with({ signal }).call('note', 2), refused)
+  // Not so much as its arguments are looked at.
+  const looked = { at: false }
+  const argument = {
+    get value() {
+      looked.at = true
+      return 1
+    },
+  }
+  await t.throwsAsync(worker.with({ signal }).acall('note', argument), refused)
+  t.throws(() => worker.with({ signal }).call('note', argument), refused)
+  t.false(looked.at)
   t.deepEqual(await worker.acall('noted'), [])
 })
 
@@ -42,6 +53,19 @@ test.serial('an aborted call rejects at once, and its handler sees so', async (t
   let seen: string[] = []
   t.true(await until(() => (seen = worker.call('seenSoFar')).length > 2))
   t.deepEqual(seen, ['begun', 'waitForAbort: AbortError ERR_PLUMP_CANCELLED true', 'plain'])
+})
+
+test.serial('an aborted signal rejects before the handler has stopped', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const controller = new AbortController()
+  const outcome = { is: 'none' }
+  const call = worker.with({ signal: controller.signal }).acall('wait', 2_000)
+  call.catch((error: CodedError) => (outcome.is = error.code))
+  await worker.acall('pid')
+  controller.abort()
+  // Not a turn of the event loop later: its promise is settled by what aborts.
+  await new Promise((resolve) => setImmediate(resolve))
+  t.is(outcome.is, 'ERR_PLUMP_CANCELLED')
 })
 
 test.serial('a handler that never yields sees the flag', async (t) => {
@@ -102,6 +126,34 @@ test.serial('the stack of a call that was given up is that of its reason', async
     else t.true(error.stack!.includes('cancel.test'))
   }
   t.is(Error.stackTraceLimit, limit)
+})
+
+test.serial('a handler that stops within its grace costs no worker', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 30_000 })
+  const pid = await worker.acall('pid')
+  const controller = new AbortController()
+  const call = worker.with({ signal: controller.signal }).acall('block', 500)
+  await sleep(100)
+  controller.abort()
+  t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  t.is(await worker.acall('pid'), pid)
+})
+
+test.serial('a grace that is over does not hit the next call in the same place', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const pid = await worker.acall('pid')
+  for (let round = 0; round < 3; round++) {
+    const controller = new AbortController()
+    const { signal } = controller
+    const call = worker.with({ signal, graceMs: 300 }).acall('wait', 50)
+    await sleep(20)
+    controller.abort()
+    t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+    // Its handler stops; the next one has its place when the grace is over.
+    await sleep(100)
+    t.is(await worker.acall('wait', 600), 600)
+  }
+  t.is(await worker.acall('pid'), pid, 'nobody was ended')
 })
 
 test.serial('a call that waits, here or in the worker, is never run', async (t) => {
@@ -302,7 +354,8 @@ test.serial('the rest of a deadline travels with nested calls', async (t) => {
   const call = worker.with({ timeoutMs: 300, graceMs: 30_000 }).acall('nested', 30_000)
   // Whichever of the two is heard of first.
   t.is(await call.catch((error: CodedError) => error.code), 'ERR_PLUMP_CALL_TIMEOUT')
-  // Its own call ended as well: else this one, which waits for it, would take half a minute.
+  // Its own call ended as well, long before half a minute.
+  t.true(await until(() => worker.call('seenSoFar').includes('ERR_PLUMP_CALL_TIMEOUT'), 10_000))
   t.is(await worker.with({ timeoutMs: 20_000 }).acall('nested', 1), 1)
   await worker.acall('endNested')
 })

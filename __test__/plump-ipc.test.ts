@@ -202,7 +202,8 @@ test('close ends the workers, is idempotent, and later calls are refused', async
 test('close lets begun calls finish and rejects those that wait', async (t) => {
   const math = start(t, 'math.mjs', { concurrency: 1 })
   await math.ready()
-  const begun = math.acall('addLater', 1, 2, 300)
+  // Longer than it takes from being told to being ended.
+  const begun = math.acall('addLater', 1, 2, 1_500)
   await new Promise((resolve) => setTimeout(resolve, 100))
   const waiting = Array.from({ length: 5 }, () => math.acall('add', 1, 2))
   const outcomes = Promise.allSettled(waiting)

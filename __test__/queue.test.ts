@@ -28,16 +28,23 @@ test.serial(
 
 test.serial('nothing starves: waiting counts as priority', async (t) => {
   const worker = start<Ordered>(t, 'ordered.mjs', { agingMs: 20 })
-  await worker.acall('pid')
+  // A worker that is known to be quick is sent calls ahead, which are not overtaken.
+  await worker.acall('block', 50)
   const ended = { is: false }
   const flood = async (): Promise<void> => {
     while (!ended.is) await worker.with({ priority: 5 }).acall('block', 5)
   }
-  const lanes = Array.from({ length: 8 }, flood)
-  await worker.with({ priority: -5 }).acall('note', 'low')
+  // So many that some wait at any time, also while answers come together.
+  const lanes = Array.from({ length: 24 }, flood)
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const low = worker.with({ priority: -5 }).acall('note', 'low')
+  const first = await Promise.race([
+    low.then(() => 'low'),
+    new Promise((resolve) => setTimeout(resolve, 10_000, 'the flood')),
+  ])
   ended.is = true
-  await Promise.all(lanes)
-  t.deepEqual(await worker.acall('logged'), ['low'])
+  await Promise.all([low, ...lanes])
+  t.is(first, 'low')
 })
 
 test.serial('the calls of a key run one at a time, in their order, on one worker', async (t) => {
@@ -62,6 +69,21 @@ test.serial('the calls of a key run one at a time, in their order, on one worker
     }
   }
   t.true(pids.size > 1, 'keys are spread')
+})
+
+test.serial('a key is held while its call runs, whoever else is free', async (t) => {
+  const pool = start<Ordered>(t, 'ordered.mjs', { workers: 2 })
+  const ready = () => pool.stats().workers.filter(({ state }) => state === 'ready').length === 2
+  t.true(await until(ready))
+  for (const key of ['a', 'b', 'c', 'd']) {
+    const keyed = pool.with({ key })
+    const first = keyed.acall('work', key, 0, 300)
+    // Nothing waits: the next one could go at once.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const second = keyed.acall('work', key, 1, 0)
+    t.true((await second).began >= (await first).ended - 1)
+    t.is((await second).pid, (await first).pid)
+  }
 })
 
 test.serial(
@@ -104,6 +126,24 @@ test.serial('a call of a key that is given up lets the next one go', async (t) =
   t.is(pool.stats().queued, 0)
 })
 
+test.serial(
+  'a call of a key that is given up before it was sent lets the next one go',
+  async (t) => {
+    const worker = start<Ordered>(t, 'ordered.mjs', { concurrency: 1 })
+    await worker.acall('block', 50)
+    const busy = [worker.acall('block', 200), worker.acall('block', 50)]
+    const controller = new AbortController()
+    const { signal } = controller
+    const first = worker.with({ key: 'a', signal }).acall('note', 'first')
+    const next = worker.with({ key: 'a', timeoutMs: 10_000 }).acall('note', 'next')
+    controller.abort()
+    await t.throwsAsync(first, { code: 'ERR_PLUMP_CANCELLED' })
+    await Promise.all(busy)
+    await t.notThrowsAsync(next)
+    t.deepEqual(await worker.acall('logged'), ['next'])
+  },
+)
+
 test.serial('priority orders the heads of keys', async (t) => {
   const pool = start<Ordered>(t, 'ordered.mjs', { agingMs: 60_000, concurrency: 1 })
   await pool.acall('block', 50)
@@ -111,8 +151,9 @@ test.serial('priority orders the heads of keys', async (t) => {
   const calls = [
     pool.with({ key: 'a', priority: 0 }).acall('note', 'a1'),
     pool.with({ key: 'a', priority: 9 }).acall('note', 'a2'),
-    pool.with({ key: 'b', priority: 5 }).acall('note', 'b1'),
+    // Made before the one that it is to go behind.
     pool.with({ key: 'c', priority: -5 }).acall('note', 'c1'),
+    pool.with({ key: 'b', priority: 5 }).acall('note', 'b1'),
   ]
   await Promise.all([...busy, ...calls])
   const logged = (await pool.acall('logged')) as string[]
@@ -166,6 +207,18 @@ test.serial('whenFull: wait rejects above maxQueueBytes', async (t) => {
   t.deepEqual(codes, new Set(['done', 'ERR_PLUMP_QUEUE_FULL']))
   await Promise.all(busy)
   t.true(await until(() => !pool.needsDrain))
+})
+
+test.serial('each call counts 600 bytes against maxQueueBytes, beside its payload', async (t) => {
+  const pool = start<Ordered>(t, 'ordered.mjs', { maxQueueBytes: 6_000 })
+  await pool.acall('block', 50)
+  const busy = [pool.acall('block', 200), pool.acall('block', 50)]
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 100 }, () => pool.acall('note', 1)),
+  )
+  await Promise.all(busy)
+  const done = outcomes.filter(({ status }) => status === 'fulfilled').length
+  t.true(done >= 5 && done <= 10, `${done}`)
 })
 
 test.serial('a producer that waits for drained() is never refused', async (t) => {

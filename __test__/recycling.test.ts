@@ -48,13 +48,16 @@ test.serial('maxRssBytes: looked at while a call runs', async (t) => {
   const first = await pool.acall('pid')
   t.true(pool.stats().workers[0]!.rssBytes! > 10 * 1024 ** 2)
   t.true(pool.stats().workers[0]!.cpuMs! > 0)
-  const fat = pool.acall('grow', 300 * 1024 ** 2, 2_000)
+  const running = { is: true }
+  const fat = pool.acall('grow', 300 * 1024 ** 2, 5_000)
+  void fat.then(() => (running.is = false))
   let now: unknown = first
   const another = async (): Promise<boolean> => (now = await pool.acall('pid')) !== first
   const end = performance.now() + 20_000
   while (!(await another()) && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  t.not(now, first, 'while the call still runs there')
+  t.not(now, first)
+  t.true(running.is, 'while the call still runs there')
   t.is(await fat, first)
 })
 
@@ -101,14 +104,30 @@ test.serial('workers that die are started again with pauses, then no more', asyn
   t.regex(error!.message, /SIGKILL/)
 })
 
-test.serial("workers: 'auto' says what it has found", async (t) => {
-  const pool = start(t, 'recycled.mjs', { workers: 'auto' })
-  await pool.ready()
-  const { auto, workers } = pool.stats()
-  t.is(auto!.chosen, workers.length)
-  t.true(auto!.byAffinity >= auto!.chosen)
-  t.true(['affinity', 'quota', 'memory', 'most'].includes(auto!.decidedBy))
-  t.true(auto!.bytesPerWorker > 0)
+test.serial('after a death the next start waits for backoffMs', async (t) => {
+  // Drawn from none to the longest, which is weeks: it is never over in the time of a test.
+  const pool = start(t, 'recycled.mjs', { backoffMs: 2_147_483_647, maxBackoffMs: 2_147_483_647 })
+  await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+  await t.throwsAsync(pool.with({ timeoutMs: 1_500 }).acall('pid'), {
+    code: 'ERR_PLUMP_CALL_TIMEOUT',
+  })
+  t.is(pool.stats().workers.length, 0)
+})
+
+test.serial('backoffMs doubles up to maxBackoffMs and no further', async (t) => {
+  const options = { backoffMs: 2_147_483_647, maxBackoffMs: 5 }
+  const pool = start(t, 'recycled.mjs', options)
+  await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+  t.is(typeof (await pool.with({ timeoutMs: 10_000 }).acall('pid')), 'number')
+})
+
+test.serial('a failure counts for restartWindowMs', async (t) => {
+  const pool = start(t, 'recycled.mjs', { maxRestarts: 1, backoffMs: 1, restartWindowMs: 300 })
+  for (let deaths = 0; deaths < 4; deaths++) {
+    await t.throwsAsync(pool.acall('die'), { code: 'ERR_PLUMP_WORKER_KILLED' })
+    await new Promise((resolve) => setTimeout(resolve, 400))
+  }
+  t.is(typeof (await pool.acall('pid')), 'number')
 })
 
 for (const [name, values] of [

@@ -1,7 +1,13 @@
 // Pools whose size follows what is asked of them.
 
 import test from 'ava'
-import { start, until } from './start.js'
+import { execFile, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { PlumpStats } from '../src/index.js'
+import { channel, fixture, start, until } from './start.js'
 
 const sizes = (pool: { stats(): { workers: readonly { state: string }[] } }): number =>
   pool.stats().workers.filter(({ state }) => state === 'ready' || state === 'starting').length
@@ -23,6 +29,44 @@ test.serial('a range grows while calls wait, and shrinks when there are none', a
     await pool.acall('wait', 1),
     [...pids].find((pid) => pid === pool.stats().workers[0]!.pid),
   )
+})
+
+test.serial('a range does not grow before the first call has waited for growMs', async (t) => {
+  const workers = { min: 1, max: 3 }
+  const pool = start(t, 'recycled.mjs', { workers, growMs: 600_000, concurrency: 1 })
+  const calls = Array.from({ length: 10 }, () => pool.acall('wait', 100))
+  t.is(new Set(await Promise.all(calls)).size, 1)
+  t.is(pool.stats().workers.length, 1)
+})
+
+test.serial('a range has max workers and not one more', async (t) => {
+  const workers = { min: 1, max: 2, idleMs: 60_000 }
+  const pool = start(t, 'recycled.mjs', { workers, growMs: 1, concurrency: 1 })
+  const calls = Array.from({ length: 40 }, () => pool.acall('wait', 30))
+  t.true(await until(() => sizes(pool) === 2))
+  t.is(new Set(await Promise.all(calls)).size, 2)
+  t.is(pool.stats().workers.length, 2)
+})
+
+test.serial('a range keeps min workers, however long there is nothing to do', async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: { min: 2, max: 3, idleMs: 50 } })
+  const ready = (): (number | null)[] =>
+    pool
+      .stats()
+      .workers.filter(({ state }) => state === 'ready')
+      .map(({ pid }) => pid)
+  t.true(await until(() => ready().length === 2, 10_000))
+  const before = ready()
+  await pool.acall('pid')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.deepEqual(ready(), before)
+})
+
+test.serial('a worker above min is kept for idleMs', async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: { min: 0, max: 2, idleMs: 600_000 } })
+  const first = await pool.acall('pid')
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.is(await pool.acall('pid'), first)
 })
 
 test.serial('min: 0 has no worker until there is a call, also one with a key', async (t) => {
@@ -77,6 +121,71 @@ test.serial('keys keep their order while workers come and go', async (t) => {
       done.toSorted((a, b) => a - b),
     )
   t.is(await pool.acall('overlapped'), 0)
+})
+
+test.serial('a key moves only when its call that an old worker has begun is over', async (t) => {
+  const pool = start<typeof import('./fixtures/ordered.mjs')>(t, 'ordered.mjs', {
+    workers: { min: 1, max: 3, idleMs: 60_000 },
+    growMs: 1,
+  })
+  await pool.ready()
+  const keys = Array.from({ length: 12 }, (_unused, i) => `k${i}`)
+  const work = (key: string, ms: number) => pool.with({ key }).acall('work', key, 0, ms)
+  const first = keys.map((key) => work(key, 3_000))
+  t.true(await until(() => pool.stats().queued === 0))
+  const others = Array.from({ length: 40 }, () => pool.acall('block', 20))
+  t.true(
+    await until(() => pool.stats().workers.filter(({ state }) => state === 'ready').length === 3),
+  )
+  const second = keys.map((key) => work(key, 1))
+  await Promise.all(others)
+  const [before, after] = [await Promise.all(first), await Promise.all(second)]
+  for (const [i, { began }] of after.entries())
+    t.true(began >= before[i]!.ended - 1, `${keys[i]}: after the one before`)
+  t.is(new Set(before.map(({ pid }) => pid)).size, 1)
+  t.true(new Set(after.map(({ pid }) => pid)).size > 1, 'keys have moved')
+})
+
+test.serial("workers: 'auto' says what it has found", async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: 'auto' })
+  await pool.ready()
+  const { auto, workers } = pool.stats()
+  t.is(auto!.chosen, workers.length)
+  t.true(auto!.byAffinity >= auto!.chosen)
+  t.true(['affinity', 'quota', 'memory', 'most'].includes(auto!.decidedBy))
+  t.true(auto!.bytesPerWorker > 0)
+})
+
+test.serial("workers: 'auto' starts no more than fit into memory, and one at least", async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: 'auto', maxRssBytes: 1024 ** 4 })
+  await pool.ready()
+  const auto = pool.stats().auto!
+  t.true(auto.bytesPerWorker > 1024 ** 4)
+  // Other systems do not tell what memory there is.
+  if (process.platform !== 'linux') return
+  t.like(auto, { byMemory: 0, chosen: 1, decidedBy: 'least' })
+  t.is(pool.stats().workers.length, 1)
+})
+
+const canPin = process.platform === 'linux' && spawnSync('taskset', ['--version']).status === 0
+const pinned = canPin ? test.serial : test.serial.skip
+
+// Needs taskset, of util-linux.
+pinned("workers: 'auto' counts the CPUs that this process may run on", async (t) => {
+  t.timeout(60_000)
+  const allowed = /^Cpus_allowed_list:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))!
+  const found = async (command: string, args: readonly string[]): Promise<PlumpStats['auto']> => {
+    const { stdout } = await promisify(execFile)(command, args, {
+      timeout: 30_000,
+      killSignal: 'SIGKILL',
+      env: { ...process.env, PLUMP_TEST_CHANNEL: channel },
+    })
+    return JSON.parse(stdout) as PlumpStats['auto']
+  }
+  const program = [process.execPath, fileURLToPath(fixture('auto.mjs'))]
+  t.is((await found(program[0]!, program.slice(1)))!.byAffinity, availableParallelism())
+  const alone = await found('taskset', ['-c', allowed[1]!, ...program])
+  t.like(alone, { byAffinity: 1, chosen: 1, decidedBy: 'affinity' })
 })
 
 for (const [value, message] of [

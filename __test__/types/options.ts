@@ -165,7 +165,7 @@ export function looks(stats: PlumpStats): void {
   holds<Equal<WorkerStats['rssBytes'], number | null>>()
   holds<Equal<WorkerStats['cpuMs'], number | null>>()
   holds<Equal<WorkerStats['channel'], 'pipe' | 'ring'>>()
-  holds<Equal<Allowance['decidedBy'], 'affinity' | 'quota' | 'memory' | 'most'>>()
+  holds<Equal<Allowance['decidedBy'], 'affinity' | 'quota' | 'memory' | 'least' | 'most'>>()
   // @ts-expect-error no such figure
   void stats.waiting
   // @ts-expect-error only looked at
