@@ -636,8 +636,8 @@ export const table = [
     name: 'abort',
     line: 'an aborted signal rejects the call at once',
     file: 'src/call-async.ts',
-    find: 'const abort = (): void => cancel(aborted(signal, name))',
-    replace: 'const abort = (): void => void cancel',
+    find: '      exchange.giveUp(call)\n      reject(aborted(signal, name))\n',
+    replace: '      void (call, reject)\n',
     tests: ['cancel.test.ts'],
     match: ['an aborted call rejects at once*'],
     hangs: true,
@@ -645,10 +645,9 @@ export const table = [
   {
     name: 'abort-waits-for-the-handler',
     line: 'an aborted signal rejects at once, not when the handler has stopped',
-    file: 'src/exchange.ts',
-    find: `      once(Promise.reject(reason))
-      this.reconsider()`,
-    replace: '      setTimeout(() => once(Promise.reject(reason)), 1_000)',
+    file: 'src/call-async.ts',
+    find: '      reject(aborted(signal, name))\n',
+    replace: '      setTimeout(() => reject(aborted(signal, name)), 1_000)\n',
     tests: ['cancel.test.ts'],
     match: ['an aborted signal rejects before*'],
   },
@@ -885,9 +884,9 @@ export const table = [
     line: 'a worker is not ended for a call that had not begun or has stopped',
     file: `${HOST}/cancelling.rs`,
     find: `            .get(cause)
-            .is_some_and(|call| call.worker == number)`,
+            .is_some_and(|call| call.worker() == number)`,
     replace: `            .get(cause)
-            .is_none_or(|call| call.worker == number)`,
+            .is_none_or(|call| call.worker() == number)`,
     tests: ['cancel.test.ts'],
     match: ['a call that had not begun ends nobody*'],
   },
