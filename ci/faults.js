@@ -4,7 +4,7 @@
 
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { commitOf, describeMachine, sayMachine } from '../bench/frame/machine.js'
+import { describeRun, sayRun } from '../bench/frame/machine.js'
 import { install } from '../scripts/install.js'
 import { ProcessFailed } from '../scripts/process.js'
 import { faultyCopy } from './faults/copy.js'
@@ -56,12 +56,8 @@ async function main({ help, list, channels, faults, json }) {
   if (help || list) return 0
 
   checkNames()
-  const machine = describeMachine()
   const result = {
-    date: new Date().toISOString(),
-    commit: commitOf(),
-    machine,
-    versions: { node: process.versions.node, v8: process.versions.v8 },
+    ...describeRun(),
     channels,
     inTable: table.length,
     found: 0,
@@ -72,7 +68,7 @@ async function main({ help, list, channels, faults, json }) {
   const save = () => {
     if (json !== undefined) writeFileSync(json, `${JSON.stringify(result, null, 2)}\n`)
   }
-  say(`${result.date}  node ${result.versions.node}  ${sayMachine(machine)}`)
+  say(sayRun(result))
   await install()
   const copy = faultyCopy()
   try {

@@ -5,7 +5,7 @@ import { fork } from 'node:child_process'
 import { randomInt, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { commitOf, describeMachine, sayMachine } from '../bench/frame/machine.js'
+import { describeRun, sayRun } from '../bench/frame/machine.js'
 import { MARK, processesOf } from './census.js'
 import { variants } from './producer.js'
 import { pools } from './recycle-core.js'
@@ -122,18 +122,14 @@ async function main(options) {
     return 0
   }
   const { parts, channels, json, help: _, ...settings } = options
-  const machine = describeMachine()
   const result = {
-    date: new Date().toISOString(),
-    commit: commitOf(),
-    machine,
-    versions: { node: process.versions.node, v8: process.versions.v8 },
+    ...describeRun(),
     seed: options.seed,
     settings,
     runs: [],
   }
   const say = (line) => process.stdout.write(`${line}\n`)
-  say(`${result.date}  node ${result.versions.node}  ${sayMachine(machine)}  seed ${options.seed}`)
+  say(`${sayRun(result)}  seed ${options.seed}`)
   const variantsOf = { producer: options.variants, 'recycle-core': options.pools }
   for (const part of parts)
     for (const variant of variantsOf[part] ?? [undefined])

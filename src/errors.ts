@@ -184,7 +184,6 @@ interface Branded {
   readonly [family]?: ErrorClassName
 }
 
-// `new Error(message, { cause: undefined })` would make an own property that says nothing.
 /** What `make` returns, an error whose stack has no frames. */
 export function withoutFrames<E extends Error>(make: () => E): E {
   const limit = Error.stackTraceLimit
@@ -201,6 +200,7 @@ function setStackTraceLimit(limit: number): boolean {
   return Reflect.set(Error, 'stackTraceLimit', limit)
 }
 
+// `new Error(message, { cause: undefined })` would make an own property that says nothing.
 function causeOf(details: ErrorOptions): ErrorOptions | undefined {
   return details.cause === undefined ? undefined : { cause: details.cause }
 }

@@ -21,6 +21,21 @@ export function describeMachine() {
   }
 }
 
+/** The head of a result: when, what and where it was measured. */
+export function describeRun() {
+  return {
+    date: new Date().toISOString(),
+    commit: commitOf(),
+    machine: describeMachine(),
+    versions: { node: process.versions.node, v8: process.versions.v8 },
+  }
+}
+
+/** The same as the first line that is printed. */
+export function sayRun({ date, machine, versions }) {
+  return `${date}  node ${versions.node}  ${sayMachine(machine)}`
+}
+
 export function sayMachine(machine) {
   return (
     `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.platform}, ` +

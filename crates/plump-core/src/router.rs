@@ -17,6 +17,10 @@ pub fn slot_of(id: CallId) -> u32 {
     u32::try_from(id & 0xffff_ffff).unwrap_or_default()
 }
 
+fn id_of(slot: u32, call: &Call) -> CallId {
+    u64::from(call.epoch) << 32 | u64::from(slot)
+}
+
 /// Limits of a call's parts, milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallLimits {
@@ -157,7 +161,7 @@ impl Calls {
         (call.begin_by, call.run_by, call.asked) = (None, None, None);
         (call.limited, call.pausing) = (false, false);
         (call.retries, call.lost) = (0, 0);
-        u64::from(call.epoch) << 32 | u64::from(slot)
+        id_of(slot, call)
     }
 
     /// The call of that id, while it lives.
@@ -228,8 +232,16 @@ impl Calls {
             .map_or(&[][..], Vec::as_slice);
         held.iter().map(|slot| {
             let call = &self.slots[*slot as usize];
-            (u64::from(call.epoch) << 32 | u64::from(*slot), call)
+            (id_of(*slot, call), call)
         })
+    }
+
+    /// Their ids, in the order of the slots, as `ids_where` has them.
+    #[must_use]
+    pub fn ids_of_worker(&self, worker: u32) -> Vec<CallId> {
+        let mut ids: Vec<CallId> = self.of_worker(worker).map(|(id, _)| id).collect();
+        ids.sort_unstable_by_key(|id| slot_of(*id));
+        ids
     }
 
     fn release(&mut self, slot: u32) {
@@ -271,12 +283,10 @@ impl Calls {
 
     /// The ids of the calls for which `wanted` holds.
     pub fn ids_where(&self, wanted: impl Fn(&Call) -> bool) -> Vec<CallId> {
-        let id = |slot: usize, call: &Call| u64::from(call.epoch) << 32 | slot as u64;
-        self.slots
-            .iter()
-            .enumerate()
+        (0..)
+            .zip(&self.slots)
             .filter(|(_, call)| call.used && wanted(call))
-            .map(|(slot, call)| id(slot, call))
+            .map(|(slot, call)| id_of(slot, call))
             .collect()
     }
 }

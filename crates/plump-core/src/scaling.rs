@@ -4,8 +4,8 @@
 //! # Rules
 //!
 //! A pool's *size* is its workers that are ready or starting. One that is retiring (asked to end, finishing what it has
-//! begun) counts no more: its place may be filled at once, by the host only while no other retires there. *Used* are the workers that have calls or had some within the
-//! last `idle`.
+//! begun) counts no more: its place may be filled at once, by the host only while no other retires there. *Used* are the
+//! workers that have calls or had some within the last `idle`.
 //!
 //! | when | then |
 //! |---|---|

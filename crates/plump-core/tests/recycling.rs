@@ -153,7 +153,8 @@ impl Alive {
                 // Of one that was not made before the pool was closed there is no process.
                 Some("exit") if told["pid"].is_null() => assert!(self.closed, "{told}"),
                 Some("exit") => {
-                    // One that is replaced as planned has not failed. Who was still starting when the pool was closed has nothing to finish, and is killed.
+                    // One that is replaced as planned has not failed. Who was still starting when the pool was closed has
+                    // nothing to finish, and is killed.
                     let ended_by_itself = told["exitCode"] == 0 || self.closed;
                     assert!(told["expected"] == true && ended_by_itself, "{told}");
                     self.now -= 1;

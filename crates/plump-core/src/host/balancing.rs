@@ -5,7 +5,7 @@ use crate::control::Control;
 use crate::environment::State;
 use crate::limits::PREFETCH_US;
 use crate::platform;
-use crate::router::{Call, CallId, slot_of};
+use crate::router::{Call, CallId};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
@@ -112,8 +112,7 @@ impl State {
             return false;
         }
         let number = u32::try_from(slot).unwrap_or(u32::MAX);
-        let mut has: Vec<CallId> = self.calls.of_worker(number).map(|(id, _)| id).collect();
-        has.sort_unstable_by_key(|id| slot_of(*id));
+        let has = self.calls.ids_of_worker(number);
         let made_at = |id: &CallId| self.calls.get(*id).map(|call| call.made_at);
         let oldest = has.iter().copied().min_by_key(made_at);
         let may_go = |call: &Call| !call.settled && call.key.is_none() && call.kept.is_some();

@@ -10,7 +10,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
-use crate::router::{Call, slot_of};
+use crate::router::Call;
 use crate::timers::Timer;
 use serde_json::json;
 use std::sync::Arc;
@@ -160,9 +160,7 @@ impl State {
         debug!("worker {:?} has ended: {}", worker.pid, failure.message);
         let pool = worker.pool;
         let number = u32::try_from(slot).unwrap_or(u32::MAX);
-        let mut had: Vec<_> = self.calls.of_worker(number).map(|(id, _)| id).collect();
-        had.sort_unstable_by_key(|id| slot_of(*id));
-        for id in had {
+        for id in self.calls.ids_of_worker(number) {
             if self.lose(id, &worker.sent_log, closing) {
                 continue;
             }
