@@ -263,7 +263,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
 	whenFull?: "reject" | "wait";
 	/** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
 	maxQueueBytes?: number;
-	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
+	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. An eighth of it while as many workers are busy as there are CPUs. */
 	spinUs?: number;
 	/** Failed starts and deaths within `restartWindowMs` after which workers are still started again. Default 10. */
 	maxRestarts?: number;
@@ -559,6 +559,8 @@ export interface PlumpStats {
 	/** How often watching for an answer paid, and how often it ended in sleep. */
 	readonly spinHits: number;
 	readonly spinMisses: number;
+	/** Whether as many workers of this thread are busy as there are CPUs: then nobody watches for longer than an eighth of `spinUs`. */
+	readonly crowded: boolean;
 	/** Names of the commands that the workers have announced. */
 	readonly commands: readonly string[];
 	/**

@@ -121,7 +121,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
   whenFull?: 'reject' | 'wait'
   /** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
   maxQueueBytes?: number
-  /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. */
+  /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. An eighth of it while as many workers are busy as there are CPUs. */
   spinUs?: number
   /** Failed starts and deaths within `restartWindowMs` after which workers are still started again. Default 10. */
   maxRestarts?: number

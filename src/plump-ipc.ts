@@ -382,6 +382,8 @@ export interface PlumpStats {
   /** How often watching for an answer paid, and how often it ended in sleep. */
   readonly spinHits: number
   readonly spinMisses: number
+  /** Whether as many workers of this thread are busy as there are CPUs: then nobody watches for longer than an eighth of `spinUs`. */
+  readonly crowded: boolean
   /** Names of the commands that the workers have announced. */
   readonly commands: readonly string[]
   /**
@@ -451,6 +453,7 @@ const NOT_STARTED: PlumpStats = {
   circuit: 'closed',
   spinHits: 0,
   spinMisses: 0,
+  crowded: false,
   commands: [],
   times: {},
   otherTimes: null,

@@ -157,7 +157,7 @@ export function looks(stats: PlumpStats): void {
   const { queued, queuedBytes, needsDrain, restarts, spinHits, spinMisses, commands } = stats
   holds<Equal<typeof queued | typeof queuedBytes | typeof restarts, number>>()
   holds<Equal<typeof spinHits | typeof spinMisses, number>>()
-  holds<Equal<typeof needsDrain, boolean>>()
+  holds<Equal<typeof needsDrain | PlumpStats['crowded'], boolean>>()
   holds<Equal<typeof commands, readonly string[]>>()
   const worker = stats.workers[0]
   holds<Equal<typeof worker, WorkerStats | undefined>>()

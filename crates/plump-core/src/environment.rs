@@ -16,7 +16,7 @@ pub use waiting::{Drained, WaitOutcome, Watching};
 use crate::bus::Queue;
 use crate::channel::spin::SpinWindow;
 use crate::control::Control;
-use crate::host::{Pool, Worker};
+use crate::host::{Crowd, Pool, Worker};
 use crate::inbox::{Inbox, LargeBodies};
 use crate::link::Uplink;
 use crate::platform::{Bell, BellSet, Reactor};
@@ -127,6 +127,7 @@ pub(crate) struct State {
     /// JavaScript was to take in what comes and does not; the I/O thread has taken over.
     relieved: bool,
     window: SpinWindow,
+    pub(crate) crowd: Crowd,
     placement: placement::Placement,
     /// JavaScript's thread should leave its CPU as soon as it has let go of this.
     must_move: bool,
@@ -237,6 +238,7 @@ impl Environment {
                 loop_hears_bells: false,
                 relieved: false,
                 window: SpinWindow::new(0, 1),
+                crowd: Crowd::default(),
                 placement: placement::Placement::default(),
                 must_move: false,
                 waiting_since: None,

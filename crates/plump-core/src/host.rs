@@ -4,6 +4,7 @@ mod answering;
 mod balancing;
 mod cancelling;
 mod control;
+mod crowding;
 mod ending;
 mod growing;
 mod liveness;
@@ -16,6 +17,7 @@ mod starting;
 mod stats;
 mod worker;
 
+pub(crate) use crowding::Crowd;
 pub(crate) use pool::Pool;
 pub use pool::PoolOptions;
 pub(crate) use worker::Worker;

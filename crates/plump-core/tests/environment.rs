@@ -30,6 +30,7 @@ use serde_json::json;
 over_every_channel!(
     ten_thousand_calls_are_answered_each_to_its_caller,
     a_blocked_caller_gets_its_own_answer_and_the_others_go_to_the_loop,
+    busy_workers_know_when_there_are_as_many_as_cpus,
     what_is_thrown_or_refused_arrives_as_such,
     a_killed_worker_fails_what_it_had_and_the_next_call_runs_on_a_fresh_one,
     a_blocked_caller_is_woken_by_the_death_of_its_worker,
@@ -111,6 +112,43 @@ fn a_blocked_caller_gets_its_own_answer_and_the_others_go_to_the_loop(channel: &
     for (number, ticket) in others {
         assert_eq!(host.settle(ticket).result(), number.to_le_bytes());
     }
+}
+
+fn busy_workers_know_when_there_are_as_many_as_cpus(channel: &str) {
+    let cpus = platform::online_cpus();
+    if cpus > 16 {
+        eprintln!("not tested on {cpus} CPUs: it takes as many processes");
+        return;
+    }
+    let mut host = Host::start();
+    let pool = host.open_with(channel, "worker", json!({ "workers": cpus }));
+    let crowded = |host: &mut Host| host.stats(pool)["crowded"].as_bool().unwrap();
+    // All have started.
+    let begun: Vec<_> = (0..cpus).map(|_| host.call(pool, "sleep", "50")).collect();
+    for call in begun {
+        host.settle(call);
+    }
+    std::thread::sleep(Duration::from_millis(5));
+    assert_eq!(
+        host.block(pool, "crowded", "").text(),
+        (cpus == 1).to_string()
+    );
+    assert_eq!(crowded(&mut host), cpus == 1);
+
+    let busy: Vec<_> = (1..cpus).map(|_| host.call(pool, "sleep", "300")).collect();
+    let last = host.call(pool, "crowded", "");
+    // A pipe has no place for such a word: there only the host knows.
+    let told = channel == "ring";
+    assert_eq!(host.settle(last).text(), told.to_string());
+    assert!(crowded(&mut host));
+    for call in busy {
+        host.settle(call);
+    }
+    assert_eq!(
+        host.block(pool, "crowded", "").text(),
+        (told && cpus == 1).to_string()
+    );
+    assert_eq!(crowded(&mut host), cpus == 1);
 }
 
 fn what_is_thrown_or_refused_arrives_as_such(channel: &str) {

@@ -166,6 +166,18 @@ fn what_the_worker_has_begun_is_known_to_the_host() {
 }
 
 #[test]
+fn the_host_tells_the_worker_of_crowded_cpus_and_the_worker_nobody() {
+    let (host, worker) = pair(8);
+    assert!(!worker.told_crowded());
+    worker.tell_crowded(true);
+    assert!(!worker.told_crowded());
+    host.tell_crowded(true);
+    assert!(worker.told_crowded() && !host.told_crowded());
+    host.tell_crowded(false);
+    assert!(!worker.told_crowded());
+}
+
+#[test]
 fn a_side_that_has_not_run_yet_may_be_on_another_cpu() {
     let (host, _worker) = pair(8);
     assert!(host.peer_on_other_cpu());

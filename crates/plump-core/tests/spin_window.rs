@@ -59,6 +59,23 @@ fn slow_answers_shut_it_after_a_few() {
 }
 
 #[test]
+fn on_crowded_cpus_the_window_is_an_eighth_and_slower_answers_shut_it() {
+    let mut window = SpinWindow::new(50, 2);
+    waits(&mut window, 100, us(2));
+    window.narrow(true);
+    assert_eq!(window.window_for_next(), WINDOW / 8);
+    assert_eq!(waits(&mut window, 100, us(2)), 100);
+    assert!(waits(&mut window, 100, us(20)) <= 16);
+    // As soon as there is room again such answers are worth it.
+    window.narrow(false);
+    assert_eq!(window.window_for_next(), WINDOW);
+    assert_eq!(waits(&mut window, 100, us(20)), 100);
+    let mut off = SpinWindow::new(0, 2);
+    off.narrow(false);
+    assert_eq!(off.window_for_next(), Duration::ZERO);
+}
+
+#[test]
 fn answers_that_became_quick_open_it_again() {
     let mut window = SpinWindow::new(50, 2);
     waits(&mut window, 10_000, us(1000));

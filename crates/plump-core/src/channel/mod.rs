@@ -63,6 +63,15 @@ pub trait Channel: Send {
     /// can't tell says `true`.
     fn peer_on_other_cpu(&self) -> bool;
 
+    /// In the host: tells the worker whether as many workers are busy as there are CPUs, so that watching keeps another one
+    /// from running. A channel that can't tell leaves the worker to what its own waits take.
+    fn tell_crowded(&self, _crowded: bool) {}
+
+    /// In the worker: whether the host has said so.
+    fn told_crowded(&self) -> bool {
+        false
+    }
+
     /// When the other side last rang for a sleeper of this side, nanoseconds of the monotonic clock; `None` where it can't be
     /// told. What the other process says: only good for hints.
     fn rung_at(&self) -> Option<u64> {

@@ -620,6 +620,19 @@ impl Channel for RingChannel {
         }
     }
 
+    fn tell_crowded(&self, crowded: bool) {
+        if self.side == Side::Host {
+            self.cells
+                .crowded()
+                .store(u64::from(crowded), std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    fn told_crowded(&self) -> bool {
+        let crowded = self.cells.crowded();
+        self.side == Side::Worker && crowded.load(std::sync::atomic::Ordering::Relaxed) != 0
+    }
+
     fn rung_at(&self) -> Option<u64> {
         let rang = self.cells.rang(self.side.other());
         Some(rang.load(std::sync::atomic::Ordering::Relaxed))

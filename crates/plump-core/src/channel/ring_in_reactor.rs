@@ -57,6 +57,14 @@ impl Channel for RingInReactor {
         self.ring.peer_on_other_cpu()
     }
 
+    fn tell_crowded(&self, crowded: bool) {
+        self.ring.tell_crowded(crowded);
+    }
+
+    fn told_crowded(&self) -> bool {
+        self.ring.told_crowded()
+    }
+
     fn check(&mut self) -> io::Result<()> {
         self.ring.check()
     }

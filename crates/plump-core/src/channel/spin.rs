@@ -21,9 +21,14 @@ const FIRST_PROBE: u32 = 8;
 /// The most waits between two attempts: a vain one costs a whole window.
 const RAREST_PROBE: u32 = 64;
 
+/// While there are as many busy workers as CPUs the window is only so much of itself.
+const CROWDED_PART: u32 = 8;
+
 /// The window of one waiter, adapted to what its waits took.
 #[derive(Clone, Debug)]
 pub struct SpinWindow {
+    widest: Duration,
+    /// `widest`, or less while others want the CPU.
     longest: Duration,
     average: Duration,
     shut_for: u32,
@@ -46,6 +51,7 @@ impl SpinWindow {
             Duration::ZERO
         };
         Self {
+            widest: longest,
             longest,
             average: Duration::ZERO,
             shut_for: 0,
@@ -54,6 +60,16 @@ impl SpinWindow {
             hits: 0,
             misses: 0,
         }
+    }
+
+    /// Others want this CPU, or no longer: then a window is only worth it where the answer comes sooner than a sleeper could
+    /// be woken.
+    pub fn narrow(&mut self, crowded: bool) {
+        self.longest = if crowded {
+            self.widest / CROWDED_PART
+        } else {
+            self.widest
+        };
     }
 
     /// Whether there may be a window at all.

@@ -101,6 +101,7 @@ impl Environment {
             state.waits_beside_peer();
             return (state, false);
         }
+        state.narrow_window();
         let window = state.window.window_for_next();
         state.waiting_since = Some(platform::monotonic_ns());
         let mut watch = Watch::begin(window);
@@ -207,6 +208,12 @@ impl Environment {
         self.shared.with(|state| state.loop_hears_bells = hears);
     }
 
+    /// Whether as many workers are busy as there are CPUs, those of this process or of its host, as last looked.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.shared.with(State::is_crowded)
+    }
+
     /// The event loop was woken by that descriptor: it is silent until the next ring.
     pub fn clear_bells(&self) {
         self.shared.bells.clear();
@@ -307,6 +314,7 @@ impl State {
         if !self.expects_something() {
             return None;
         }
+        self.narrow_window();
         let elsewhere = self.peers_on_other_cpus();
         if elsewhere && self.window.is_open() {
             return Some(false);
@@ -318,6 +326,17 @@ impl State {
             self.waiting_since = Some(platform::monotonic_ns());
         }
         Some(true)
+    }
+
+    /// The next window is narrow while as many workers are busy as there are CPUs, those of this process or of its host.
+    fn narrow_window(&mut self) {
+        let crowded = self.is_crowded();
+        self.window.narrow(crowded);
+    }
+
+    fn is_crowded(&mut self) -> bool {
+        let uplink = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut());
+        self.crowd.is_there() || uplink.is_some_and(|port| port.channel().told_crowded())
     }
 
     /// A wait begins, asleep, since all from whom something is expected are on this CPU.

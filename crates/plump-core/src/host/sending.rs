@@ -307,6 +307,7 @@ impl State {
                 .as_millis();
             u32::try_from(left).unwrap_or(u32::MAX).max(1)
         });
+        self.note_crowd(slot);
         let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
             return;
         };

@@ -63,6 +63,7 @@ impl State {
                 "circuit": pool.restarts.circuit(Instant::now()),
                 "spinHits": hits,
                 "spinMisses": misses,
+                "crowded": self.crowd.is_there(),
                 "commands": commands,
                 "times": times,
                 "otherTimes": pool.times.others(),

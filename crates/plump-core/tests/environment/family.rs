@@ -607,6 +607,7 @@ const COMMANDS: &[&str] = &[
     "publish",  // so many events, numbered from 0, then `END`
     "heard",    // how many events it heard, and whether in their order
     "leave",    // closes its link and lives on
+    "crowded",  // whether it was told that as many workers are busy as there are CPUs
     "oversize", // publishes that many bytes; the kind of the error, or 0
 ];
 
@@ -752,6 +753,7 @@ impl Service {
                 let words = counted.words().map(u64::to_le_bytes).concat();
                 result(&[&entry.bytes[..], &words].concat());
             }
+            "crowded" => text(core.is_crowded().to_string()),
             "sleep" => {
                 thread::sleep(Duration::from_millis(number()));
                 result(b"");

@@ -87,6 +87,10 @@ impl Cells {
         })
     }
 
+    pub(super) fn crowded(&self) -> &AtomicU64 {
+        self.word(layout::HOST_CROWDED)
+    }
+
     pub(super) fn cpu(&self, side: Side) -> &AtomicU32 {
         let offset = match side {
             Side::Host => layout::HOST_CPU,

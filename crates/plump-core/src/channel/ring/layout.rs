@@ -30,5 +30,8 @@ pub const HOST_RANG: usize = 896;
 /// `u64`, when the worker last rang for a sleeper of the host, nanoseconds of the monotonic clock.
 pub const WORKER_RANG: usize = 1024;
 
+/// `u64`, 1 while the host has as many busy workers as the machine has CPUs, else 0.
+pub const HOST_CROWDED: usize = 1152;
+
 /// Bytes of the page of words; the ring to the worker begins here, the ring to the host one capacity later.
 pub const HEADER_BYTES: usize = 4096;

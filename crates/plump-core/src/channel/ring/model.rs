@@ -18,6 +18,7 @@ pub(super) struct Cells {
     cpus: [std::sync::atomic::AtomicU32; 2],
     rang: [std::sync::atomic::AtomicU64; 2],
     begun: std::sync::atomic::AtomicU64,
+    crowded: std::sync::atomic::AtomicU64,
 }
 
 // SAFETY: the cells are only used through loom, which reports two threads at one cell as a failure of the model.
@@ -42,6 +43,7 @@ impl Cells {
             cpus: Default::default(),
             rang: Default::default(),
             begun: std::sync::atomic::AtomicU64::new(0),
+            crowded: std::sync::atomic::AtomicU64::new(0),
         })
     }
 
@@ -71,6 +73,10 @@ impl Cells {
 
     pub(super) fn rang(&self, side: Side) -> &std::sync::atomic::AtomicU64 {
         &self.rang[side as usize]
+    }
+
+    pub(super) fn crowded(&self) -> &std::sync::atomic::AtomicU64 {
+        &self.crowded
     }
 
     pub(super) fn cpu(&self, side: Side) -> &std::sync::atomic::AtomicU32 {
