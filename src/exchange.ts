@@ -36,8 +36,8 @@ export interface CallOwner extends BlockMaker {
   readonly codec: PayloadCodec
   /** Calls that wait for an answer and hold the event loop. Kept by the exchange. */
   inFlight: number
-  /** While more calls than that wait for an answer its workers have enough to do: small ones may wait for each other. */
-  readonly enough: number
+  /** How many workers its calls are for at most; infinite where nobody knows. */
+  readonly workers: number
   /** Longest time to watch for an answer, microseconds. */
   readonly spinUs: number
   /** Whether the event loop must go on for it. */
@@ -106,10 +106,10 @@ const SLEEP = 0xffffffff
 /** How long a chain of microtasks keeps timers and I/O waiting. */
 const CHAIN_US = 1_000
 /**
- * So many small calls are sent together while the workers have enough to do, and so many small answers. Each alone costs a
- * native call, a lock and a fetch of the ring's words; all of a microtask together would let both sides wait for each other.
+ * So many small calls are sent together at most, and so many small answers. Each alone costs a native call, a lock and a
+ * fetch of the ring's words, half a microsecond; all of a microtask together would let both sides wait for each other.
  */
-const CALLS_AT_ONCE = 8
+const CALLS_AT_ONCE = 32
 const ANSWERS_AT_ONCE = 16
 /** What is larger is sent at once, bytes. */
 const SMALL_BYTES = 4 * 1024
@@ -272,7 +272,6 @@ export class Exchange {
   ): void {
     const out = this.encode(owner.codec, args, 'args')
     const mayWait =
-      owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
       out.blocks.length === 0 &&
@@ -296,9 +295,18 @@ export class Exchange {
       cancellable.token = token
       this.#cancellable.push(cancellable)
     }
-    if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
-    else this.#submitSoon()
+    if (mayWait && this.#mayGather(owner)) this.#submitSoon()
+    else this.#submitCalls(out)
     if (out.blocks.length > 0) this.#moveBlocks(out)
+  }
+
+  /**
+   * Whether what is written down may wait for more: fewer than each of the workers has already, so that none of them runs
+   * out of calls meanwhile. The first calls of many go one by one, then twice as many each time.
+   */
+  #mayGather(owner: CallOwner): boolean {
+    const calls = this.#calls
+    return calls < CALLS_AT_ONCE && calls * owner.workers < owner.inFlight - calls
   }
 
   /** As `post`, for a call that can be given up. */
