@@ -132,11 +132,6 @@ function watchesBells(): boolean {
   return versions['uv'] !== undefined && env['PLUMP_IPC_WAKE'] !== 'threadsafe'
 }
 
-function empty(out: Outgoing): void {
-  out.reset()
-  out.shrink()
-}
-
 export class Exchange {
   readonly binding: Binding
   /** Calls of this environment that wait for an answer. */
@@ -165,6 +160,8 @@ export class Exchange {
   /** Whether a large payload came since there was nothing to do. */
   #tookLarge = false
   #chainBegan = 0
+  /** It begins with the next look. */
+  #chainBegins = false
   /** When a chain ended. */
   #lastLook = 0
   #fromLoop = false
@@ -225,6 +222,8 @@ export class Exchange {
     if (this.#state === ASLEEP) this.#hold()
   }
 
+  readonly #reconsider = (): void => this.reconsider()
+
   // --- sending ------------------------------------------------------------------------------------------------
 
   /** Bytes of `value`, from `start` on; what is returned must be sent or written down before anything else is encoded. */
@@ -245,13 +244,13 @@ export class Exchange {
     const first = this.#outgoing[0]!
     if (!first.busy) {
       // What was written down is still in there.
-      if (this.#calls === 0 && this.#answers === 0) empty(first)
+      if (this.#calls === 0 && this.#answers === 0) first.reset()
       first.start = first.position
       return first
     }
     let out = first
     for (let i = 1; out.busy; i++) out = this.#outgoing[i] ?? this.#newOutgoing()
-    empty(out)
+    out.reset()
     return out
   }
 
@@ -432,7 +431,8 @@ export class Exchange {
   flushAnswers(out?: Outgoing): void {
     if (this.#answers === 0) return
     // What was held back has no segments: those that are there belong to what follows.
-    this.attach(out ?? this.#outgoing[0]!)
+    const held = out ?? this.#outgoing[0]!
+    if (held !== this.#attached) this.attach(held)
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
     if (out === undefined || out.segments.length === 0) {
@@ -533,7 +533,8 @@ export class Exchange {
 
   /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
   #sendCalls(out: Outgoing | undefined): void {
-    this.attach(out ?? this.#outgoing[0]!)
+    const held = out ?? this.#outgoing[0]!
+    if (held !== this.#attached) this.attach(held)
     this.#words[WORD.records] = this.#calls
     this.#calls = 0
     if (out === undefined || out.segments.length === 0) {
@@ -631,7 +632,7 @@ export class Exchange {
 
   #wake(): void {
     if (this.#state !== ASLEEP) return
-    this.#chainBegan = this.nowUs()
+    this.#chainBegins = true
     this.#look()
   }
 
@@ -663,14 +664,15 @@ export class Exchange {
   }
 
   readonly #lookFromLoop = (): void => {
-    this.#chainBegan = this.nowUs()
+    this.#chainBegins = true
     this.#look()
   }
 
   readonly #look = (): void => {
     const words = this.#words
     this.#state = LOOKING
-    this.flush()
+    if (this.#calls > 0) this.#submitCalls()
+    if (this.#answers > 0) this.flushAnswers()
     this.#sent = false
     const worker = this.#worker
     const expects = worker !== undefined || this.inFlight > 0
@@ -680,12 +682,18 @@ export class Exchange {
     const asleep = words[WORD.asleep] === 1
     const count = words[WORD.count]!
     const looked = words[WORD.nowUs]!
+    if (this.#chainBegins) {
+      this.#chainBegins = false
+      this.#chainBegan = looked
+    }
     if (count > 0) this.#takeIn(count)
     // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
     if (asleep && !this.#sent && this.#calls === 0 && this.#answers === 0) {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
-      this.#hold()
+      // Behind the continuations of what was just settled, which need not wait for that.
+      if (count > 0) void resolved.then(this.#reconsider)
+      else this.#hold()
       if (this.#tookLarge) {
         this.#tookLarge = false
         this.binding.makeSpare()

@@ -112,9 +112,9 @@ export class Pool implements CallOwner {
   }
 
   /**
-   * The number of a command.
+   * The number of a command that is about to be called. The first call after a failed start begins a new attempt.
    *
-   * @throws PlumpError `ERR_PLUMP_INVALID_COMMAND_NAME`
+   * @throws PlumpError `ERR_PLUMP_INVALID_COMMAND_NAME`; PlumpConnectionError `ERR_PLUMP_CLOSED`
    */
   numberOf(name: string): number {
     // Calls of one command come in rows.
@@ -122,6 +122,8 @@ export class Pool implements CallOwner {
       this.#lastNumber = this.#numbers.get(name) ?? this.#learn(name)
       this.#lastName = name
     }
+    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
+    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
     return this.#lastNumber
   }
 
@@ -143,16 +145,6 @@ export class Pool implements CallOwner {
     if (number === NO_COMMAND) throw this.#unknown(name)
     this.#numbers.set(name, number)
     return number
-  }
-
-  /**
-   * Called for each call that is made: the first one after a failed start begins a new attempt.
-   *
-   * @throws PlumpConnectionError `ERR_PLUMP_CLOSED`
-   */
-  used(): void {
-    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
-    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
   }
 
   /** Resolves when the first worker is ready; rejects with why it did not get so. */

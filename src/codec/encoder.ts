@@ -12,7 +12,7 @@ import {
   widen,
   widthOf,
 } from './packed-numbers.js'
-import { isInt32, writeNumber, writePlain } from './plain.js'
+import { writePlain } from './plain.js'
 import { arrayBucket, OTHER_BUCKET, References } from './references.js'
 import { propertyStep, Refusal } from './refusal.js'
 import { shapeRoot, type ShapeNode } from './shapes.js'
@@ -484,7 +484,7 @@ export class Encoder {
       try {
         const member = value[key as unknown as number]
         this.#reserve(ROOM_BYTES)
-        if (isIndex) writeNumber(out, index)
+        if (isIndex) writePlain(out, index)
         else writeString(out, key, this.#maxBytes)
         this.#write(member)
       } catch (error) {
@@ -662,6 +662,11 @@ export class Encoder {
     writeString(out, name, this.#maxBytes)
     if (typeof stack === 'string') writeString(out, stack, this.#maxBytes)
   }
+}
+
+/** Whether it is sent as an integer: not -0, which must stay what it is. */
+function isInt32(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0)
 }
 
 /**

@@ -3,10 +3,9 @@
 // Not `v8.Serializer`: it costs 3 µs for `['add', [1, 2]]`, and the host must read bytes that a worker may have
 // made up, which only code that checks every bound may do.
 
-import { Encoder, encoderCounts } from './encoder.js'
+import { Encoder } from './encoder.js'
 import type { CodecLimits, PayloadRoot } from './limits.js'
 import type { Outgoing } from './outgoing.js'
-import { encodePlain } from './plain.js'
 
 export { decodeStructured } from './decoder.js'
 export { encoderCounts } from './encoder.js'
@@ -33,10 +32,6 @@ export function encodeStructured(
   limits: CodecLimits,
   root: PayloadRoot = 'result',
 ): void {
-  if (encodePlain(value, out, limits.maxPayloadBytes, root)) {
-    encoderCounts.messages++
-    return
-  }
   const encoder = idle ?? new Encoder()
   idle = undefined
   try {
