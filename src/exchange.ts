@@ -109,7 +109,7 @@ const CHAIN_US = 1_000
  * So many small calls are sent together at most, and so many small answers. Each alone costs a native call, a lock and a
  * fetch of the ring's words, half a microsecond; all of a microtask together would let both sides wait for each other.
  */
-const CALLS_AT_ONCE = 32
+const CALLS_AT_ONCE = 16
 const ANSWERS_AT_ONCE = 16
 /** What is larger is sent at once, bytes. */
 const SMALL_BYTES = 4 * 1024
@@ -301,11 +301,11 @@ export class Exchange {
 
   /**
    * Whether what is written down may wait for more: fewer than each of the workers has already, so that none of them runs
-   * out of calls meanwhile. The first calls of many go one by one, then twice as many each time.
+   * out of calls meanwhile. The first calls of many go one by one, those behind them twice as many each time.
    */
-  #mayGather(owner: CallOwner): boolean {
+  #mayGather({ workers, inFlight }: CallOwner): boolean {
     const calls = this.#calls
-    return calls < CALLS_AT_ONCE && calls * owner.workers < owner.inFlight - calls
+    return calls < CALLS_AT_ONCE && calls * workers < inFlight - calls
   }
 
   /** As `post`, for a call that can be given up. */
