@@ -24,7 +24,7 @@ import {
 } from './tags.js'
 
 /** Room for the longest value that is written here, with its tag. */
-export const PLAIN_VALUE_BYTES = SHORT_STRING_LIMIT
+const PLAIN_VALUE_BYTES = SHORT_STRING_LIMIT
 /** Room for the longest message. */
 const PLAIN_BYTES = HEADER_BYTES + 1 + (SHORT_ARRAY_LIMIT - 1) * PLAIN_VALUE_BYTES
 

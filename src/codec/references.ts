@@ -102,7 +102,7 @@ export class References {
     return -1
   }
 
-  /** As `meetFew`, for an object that never comes again: it takes a number and is not kept, which would cost a note of the engine's. */
+  /** A new object that never comes again: it gets its number and is not kept, for the engine notes each young object that an old one gets. */
   pass(): void {
     this.#bucketsOfFirst[this.#count++] = OTHER_BUCKET
   }
