@@ -2,23 +2,13 @@ import { type CallSettings, within } from './call-settings.js'
 import { callsAreWatched, watchCall } from './diagnostics.js'
 import { PlumpAbortError, withoutFrames } from './errors.js'
 import type { Pool } from './pool.js'
+import { isWorker } from './shared.js'
 import { leftInContext } from './worker/left.js'
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
 const executor = (resolve: (value: unknown) => void): void => {
   given = resolve
-}
-
-/** Makes a call whose answer settles the promise. Never throws: what is wrong at once rejects it too. */
-export function callAsync(
-  pool: Pool,
-  name: string,
-  args: readonly unknown[],
-  settings: CallSettings,
-): Promise<unknown> {
-  if (callsAreWatched()) return watched(pool, name, args, settings)
-  return make(pool, name, args, settings)
 }
 
 /** The same, told to those who listen. */
@@ -30,7 +20,7 @@ async function watched(
 ): Promise<unknown> {
   const settled = watchCall(pool.name, name)
   try {
-    const result = await make(pool, name, args, settings)
+    const result = await callAsync(pool, name, args, settings, false)
     settled()
     return result
   } catch (error) {
@@ -39,16 +29,18 @@ async function watched(
   }
 }
 
-function make(
+/** Makes a call whose answer settles the promise. Never throws: what is wrong at once rejects it too. */
+export function callAsync(
   pool: Pool,
   name: string,
   args: readonly unknown[],
   settings: CallSettings,
+  isWatched = callsAreWatched(),
 ): Promise<unknown> {
+  if (isWatched) return watched(pool, name, args, settings)
   try {
     const command = pool.numberOf(name)
-    pool.used()
-    const leftMs = leftInContext()
+    const leftMs = isWorker ? leftInContext() : undefined
     if (leftMs !== undefined) settings = within(settings, leftMs)
     if (settings.signal !== undefined)
       return makeCancellable(pool, command, name, args, settings, settings.signal)

@@ -25,7 +25,6 @@ export function callSync(
 
 function make(pool: Pool, name: string, args: readonly unknown[], settings: CallSettings): unknown {
   const command = pool.numberOf(name)
-  pool.used()
   try {
     throwIfAborted(settings.signal, name)
     const leftMs = leftInContext()

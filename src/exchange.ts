@@ -36,8 +36,8 @@ export interface CallOwner extends BlockMaker {
   readonly codec: PayloadCodec
   /** Calls that wait for an answer and hold the event loop. Kept by the exchange. */
   inFlight: number
-  /** While more calls than that wait for an answer its workers have enough to do: small ones may wait for each other. */
-  readonly enough: number
+  /** How many workers its calls are for at most; infinite where nobody knows. */
+  readonly workers: number
   /** Longest time to watch for an answer, microseconds. */
   readonly spinUs: number
   /** Whether the event loop must go on for it. */
@@ -106,10 +106,10 @@ const SLEEP = 0xffffffff
 /** How long a chain of microtasks keeps timers and I/O waiting. */
 const CHAIN_US = 1_000
 /**
- * So many small calls are sent together while the workers have enough to do, and so many small answers. Each alone costs a
- * native call, a lock and a fetch of the ring's words; all of a microtask together would let both sides wait for each other.
+ * So many small calls are sent together at most, and so many small answers. Each alone costs a native call, a lock and a
+ * fetch of the ring's words, half a microsecond; all of a microtask together would let both sides wait for each other.
  */
-const CALLS_AT_ONCE = 8
+const CALLS_AT_ONCE = 16
 const ANSWERS_AT_ONCE = 16
 /** What is larger is sent at once, bytes. */
 const SMALL_BYTES = 4 * 1024
@@ -130,11 +130,6 @@ function watchesBells(): boolean {
   const { env, versions } = process
   if (versions['bun'] !== undefined || versions['deno'] !== undefined) return false
   return versions['uv'] !== undefined && env['PLUMP_IPC_WAKE'] !== 'threadsafe'
-}
-
-function empty(out: Outgoing): void {
-  out.reset()
-  out.shrink()
 }
 
 export class Exchange {
@@ -165,6 +160,8 @@ export class Exchange {
   /** Whether a large payload came since there was nothing to do. */
   #tookLarge = false
   #chainBegan = 0
+  /** It begins with the next look. */
+  #chainBegins = false
   /** When a chain ended. */
   #lastLook = 0
   #fromLoop = false
@@ -225,6 +222,8 @@ export class Exchange {
     if (this.#state === ASLEEP) this.#hold()
   }
 
+  readonly #reconsider = (): void => this.reconsider()
+
   // --- sending ------------------------------------------------------------------------------------------------
 
   /** Bytes of `value`, from `start` on; what is returned must be sent or written down before anything else is encoded. */
@@ -245,13 +244,13 @@ export class Exchange {
     const first = this.#outgoing[0]!
     if (!first.busy) {
       // What was written down is still in there.
-      if (this.#calls === 0 && this.#answers === 0) empty(first)
+      if (this.#calls === 0 && this.#answers === 0) first.reset()
       first.start = first.position
       return first
     }
     let out = first
     for (let i = 1; out.busy; i++) out = this.#outgoing[i] ?? this.#newOutgoing()
-    empty(out)
+    out.reset()
     return out
   }
 
@@ -272,7 +271,6 @@ export class Exchange {
   ): void {
     const out = this.encode(owner.codec, args, 'args')
     const mayWait =
-      owner.inFlight > owner.enough &&
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
       out.blocks.length === 0 &&
@@ -296,9 +294,18 @@ export class Exchange {
       cancellable.token = token
       this.#cancellable.push(cancellable)
     }
-    if (!mayWait || this.#calls === CALLS_AT_ONCE) this.#submitCalls(out)
-    else this.#submitSoon()
+    if (mayWait && this.#mayGather(owner)) this.#submitSoon()
+    else this.#submitCalls(out)
     if (out.blocks.length > 0) this.#moveBlocks(out)
+  }
+
+  /**
+   * Whether what is written down may wait for more: fewer than each of the workers has already, so that none of them runs
+   * out of calls meanwhile. The first calls of many go one by one, those behind them twice as many each time.
+   */
+  #mayGather({ workers, inFlight }: CallOwner): boolean {
+    const calls = this.#calls
+    return calls < CALLS_AT_ONCE && calls * workers < inFlight - calls
   }
 
   /** As `post`, for a call that can be given up. */
@@ -424,7 +431,8 @@ export class Exchange {
   flushAnswers(out?: Outgoing): void {
     if (this.#answers === 0) return
     // What was held back has no segments: those that are there belong to what follows.
-    this.attach(out ?? this.#outgoing[0]!)
+    const held = out ?? this.#outgoing[0]!
+    if (held !== this.#attached) this.attach(held)
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
     if (out === undefined || out.segments.length === 0) {
@@ -525,7 +533,8 @@ export class Exchange {
 
   /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
   #sendCalls(out: Outgoing | undefined): void {
-    this.attach(out ?? this.#outgoing[0]!)
+    const held = out ?? this.#outgoing[0]!
+    if (held !== this.#attached) this.attach(held)
     this.#words[WORD.records] = this.#calls
     this.#calls = 0
     if (out === undefined || out.segments.length === 0) {
@@ -623,7 +632,7 @@ export class Exchange {
 
   #wake(): void {
     if (this.#state !== ASLEEP) return
-    this.#chainBegan = this.nowUs()
+    this.#chainBegins = true
     this.#look()
   }
 
@@ -655,14 +664,15 @@ export class Exchange {
   }
 
   readonly #lookFromLoop = (): void => {
-    this.#chainBegan = this.nowUs()
+    this.#chainBegins = true
     this.#look()
   }
 
   readonly #look = (): void => {
     const words = this.#words
     this.#state = LOOKING
-    this.flush()
+    if (this.#calls > 0) this.#submitCalls()
+    if (this.#answers > 0) this.flushAnswers()
     this.#sent = false
     const worker = this.#worker
     const expects = worker !== undefined || this.inFlight > 0
@@ -672,12 +682,18 @@ export class Exchange {
     const asleep = words[WORD.asleep] === 1
     const count = words[WORD.count]!
     const looked = words[WORD.nowUs]!
+    if (this.#chainBegins) {
+      this.#chainBegins = false
+      this.#chainBegan = looked
+    }
     if (count > 0) this.#takeIn(count)
     // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
     if (asleep && !this.#sent && this.#calls === 0 && this.#answers === 0) {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
-      this.#hold()
+      // Behind the continuations of what was just settled, which need not wait for that.
+      if (count > 0) void resolved.then(this.#reconsider)
+      else this.#hold()
       if (this.#tookLarge) {
         this.#tookLarge = false
         this.binding.makeSpare()

@@ -32,9 +32,9 @@ import type { Welcome } from './welcome.js'
 
 /** How many levels of workers that start workers there may be. */
 const MAX_DEPTH = 8
+/** What nobody can ask for. */
+const NO_NAME = {}
 const DEPTH = 'PLUMP_IPC_DEPTH'
-/** Calls in flight with which a worker has enough to do until a few more have been made. */
-const ENOUGH_PER_WORKER = 8
 const DEFAULT_BLOCK_BYTES = 256 * 1024 ** 2
 const ADDON = 'PLUMP_IPC_ADDON'
 
@@ -56,7 +56,7 @@ export class Pool implements CallOwner {
   readonly codec: PayloadCodec
   readonly spinUs: number
   inFlight = 0
-  readonly enough: number
+  readonly workers: number
   /** What `workers: 'auto'` has found. */
   readonly auto: Allowance | undefined
   readonly #maxBlockBytes: number
@@ -66,6 +66,9 @@ export class Pool implements CallOwner {
   refed = true
 
   readonly #numbers = new Map<string, number>()
+  /** The command that was asked for last. */
+  #lastName: unknown = NO_NAME
+  #lastNumber = 0
   /** Names that the workers have announced. */
   readonly #commands = new Set<string>()
   #readiness: Readiness = { is: 'starting' }
@@ -103,19 +106,30 @@ export class Pool implements CallOwner {
     } catch (error) {
       throw nativeError(error)
     }
-    // A worker's fair share of a burst; who has started no workers does not know how many there are.
-    this.enough =
-      native.workers === 0 ? Number.POSITIVE_INFINITY : ENOUGH_PER_WORKER * native.workers
+    // Who has started no workers does not know how many there are.
+    this.workers = native.workers === 0 ? Number.POSITIVE_INFINITY : native.workers
     exchange.addOwner(this.id, this)
   }
 
   /**
-   * The number of a command.
+   * The number of a command that is about to be called. The first call after a failed start begins a new attempt.
    *
-   * @throws PlumpError `ERR_PLUMP_INVALID_COMMAND_NAME`
+   * @throws PlumpError `ERR_PLUMP_INVALID_COMMAND_NAME`; PlumpConnectionError `ERR_PLUMP_CLOSED`
    */
   numberOf(name: string): number {
-    return this.#numbers.get(name) ?? this.#learn(name)
+    // Calls of one command come in rows.
+    if (name !== this.#lastName) {
+      this.#lastNumber = this.#numbers.get(name) ?? this.#learn(name)
+      this.#lastName = name
+    }
+    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
+    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
+    return this.#lastNumber
+  }
+
+  #forget(name: string): void {
+    this.#numbers.delete(name)
+    this.#lastName = NO_NAME
   }
 
   #learn(name: string): number {
@@ -131,16 +145,6 @@ export class Pool implements CallOwner {
     if (number === NO_COMMAND) throw this.#unknown(name)
     this.#numbers.set(name, number)
     return number
-  }
-
-  /**
-   * Called for each call that is made: the first one after a failed start begins a new attempt.
-   *
-   * @throws PlumpConnectionError `ERR_PLUMP_CLOSED`
-   */
-  used(): void {
-    if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
-    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
   }
 
   /** Resolves when the first worker is ready; rejects with why it did not get so. */
@@ -285,7 +289,7 @@ export class Pool implements CallOwner {
       isUnknownCommand(entry) ? didYouMean(command, this.#commands) : '',
     )
     // Names that turned out to be none must not pile up here.
-    if (isUnknownCommand(entry)) this.#numbers.delete(command)
+    if (isUnknownCommand(entry)) this.#forget(command)
     return error
   }
 

@@ -75,12 +75,12 @@ export class Registry {
    * @throws PlumpError `ERR_PLUMP_NO_CONTEXT`, and whatever the handler throws
    */
   run(command: Command, args: readonly unknown[]): unknown {
-    return Reflect.apply(command.handler, this.#self(command), args)
+    const self = command.self === 'none' ? undefined : this.#self(command)
+    return Reflect.apply(command.handler, self, args)
   }
 
   #self(command: Command): unknown {
     const { self } = command
-    if (self === 'none') return undefined
     if (typeof self === 'object') return self.of
     if (self === 'context' && this.context === undefined)
       throw new PlumpError(

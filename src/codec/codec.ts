@@ -3,6 +3,7 @@ import { PlumpSerializationError } from '../errors.js'
 import { decodeJson, encodeJson } from './json.js'
 import { DEFAULT_CODEC_LIMITS, type CodecLimits, type PayloadRoot } from './limits.js'
 import { payloadTooLarge, type Outgoing } from './outgoing.js'
+import { encodePlain } from './plain.js'
 import { decodeStructured, encodeStructured } from './structured.js'
 import { SEGMENT_BYTES } from './views.js'
 
@@ -50,7 +51,10 @@ export function resolveCodec(
     case 'structured':
       return {
         name: 'structured',
-        encode: (value, out, root) => encodeStructured(value, out, limits, root),
+        encode: (value, out, root) => {
+          if (!encodePlain(value, out, limits.maxPayloadBytes, root))
+            encodeStructured(value, out, limits, root)
+        },
         decode: (bytes, start, end, owned) => decodeStructured(bytes, start, end, limits, owned),
       }
     case 'json':

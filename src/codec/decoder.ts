@@ -340,6 +340,7 @@ function readValue(): unknown {
   position = at + 1
   if (tag < SHORT_STRING) return tag
   if (tag < SHORT_ARRAY) return readShortString(tag & 0x1f)
+  if (tag < UNDEFINED) return readArray(tag & 0x0f)
   return readTagged(tag)
 }
 
@@ -351,7 +352,6 @@ function readShortString(length: number): string {
 }
 
 function readTagged(tag: number): unknown {
-  if (tag < UNDEFINED) return readArray(tag & 0x0f)
   switch (tag) {
     case UNDEFINED:
       return undefined
@@ -459,22 +459,16 @@ function readBigInt(): bigint {
 function readArray(length: number): unknown[] {
   if (length > limit - position) throw malformed('it ends too early')
   enter()
-  const array =
-    keepsReferences || length > LITERAL_ELEMENTS ? readLongArray(length) : readShortArray(length)
+  let array: unknown[]
+  if (keepsReferences || length > LITERAL_ELEMENTS) array = readLongArray(length)
+  // An array that is made with its elements has room for them and for no more; one that grows takes room for 17.
+  else if (length === 2) array = [readValue(), readValue()]
+  else if (length === 1) array = [readValue()]
+  else if (length === 0) array = []
+  else if (length === 3) array = [readValue(), readValue(), readValue()]
+  else array = [readValue(), readValue(), readValue(), readValue()]
   depth--
   return array
-}
-
-/** An array that is made with its elements has room for them and for no more; one that grows takes room for 17. */
-// prettier-ignore
-function readShortArray(length: number): unknown[] {
-  switch (length) {
-    case 0: return []
-    case 1: return [readValue()]
-    case 2: return [readValue(), readValue()]
-    case 3: return [readValue(), readValue(), readValue()]
-    default: return [readValue(), readValue(), readValue(), readValue()]
-  }
 }
 
 function readLongArray(length: number): unknown[] {

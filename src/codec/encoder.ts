@@ -12,6 +12,7 @@ import {
   widen,
   widthOf,
 } from './packed-numbers.js'
+import { writePlain } from './plain.js'
 import { arrayBucket, OTHER_BUCKET, References } from './references.js'
 import { propertyStep, Refusal } from './refusal.js'
 import { shapeRoot, type ShapeNode } from './shapes.js'
@@ -32,16 +33,10 @@ import {
   ERROR_CLASSES,
   ERROR_MESSAGE,
   ERROR_STACK,
-  FALSE,
   FLAG_BUFFERS,
   FLAG_REFERENCES,
-  FLOAT64,
   HEADER_BYTES,
-  INT16,
-  INT32,
-  INT8,
   MAP,
-  NULL,
   OBJECT,
   OBJECT_WIDE,
   REFERENCE,
@@ -49,11 +44,6 @@ import {
   SET,
   SHORT_ARRAY,
   SHORT_ARRAY_LIMIT,
-  SHORT_STRING,
-  SHORT_STRING_LIMIT,
-  SMALL_INT_LIMIT,
-  TRUE,
-  UNDEFINED,
   VIEW,
 } from './tags.js'
 import { MAX_VARINT_BYTES, writeVarint } from './varint.js'
@@ -194,34 +184,12 @@ export class Encoder {
   #write(value: unknown): void {
     const out = this.#out
     if (out.bytes.length - out.position < ROOM_BYTES) out.reserve(ROOM_BYTES)
-    // One comparison after the other: `switch (typeof value)` makes the engine find the word first.
-    if (typeof value === 'string') {
-      const length = value.length
-      if (length < SHORT_STRING_LIMIT) {
-        const { bytes } = out
-        const at = out.position + 1
-        let i = 0
-        for (; i < length; i++) {
-          const code = value.charCodeAt(i)
-          if (code > 0x7f) break
-          bytes[at + i] = code
-        }
-        if (i === length) {
-          bytes[at - 1] = SHORT_STRING | length
-          out.position = at + length
-          return
-        }
-      }
+    if (writePlain(out, value)) return
+    if (typeof value === 'object') {
+      // Not null, which is plain.
+      this.#writeObject(value!)
+    } else if (typeof value === 'string') {
       writeLongString(out, value, this.#maxBytes)
-    } else if (typeof value === 'number') {
-      this.#writeNumber(value)
-    } else if (typeof value === 'object') {
-      if (value === null) out.bytes[out.position++] = NULL
-      else this.#writeObject(value)
-    } else if (typeof value === 'boolean') {
-      out.bytes[out.position++] = value ? TRUE : FALSE
-    } else if (value === undefined) {
-      out.bytes[out.position++] = UNDEFINED
     } else if (typeof value === 'bigint') {
       this.#writeBigInt(value)
     } else if (typeof value === 'function') {
@@ -234,38 +202,6 @@ export class Encoder {
         'ERR_PLUMP_UNSERIALIZABLE',
         'is a symbol, which means nothing to another process. Send its description.',
       )
-    }
-  }
-
-  #writeNumber(value: number): void {
-    const out = this.#out
-    const { bytes } = out
-    const at = out.position
-    if (isInt32(value)) {
-      if (value >= 0 && value < SMALL_INT_LIMIT) {
-        bytes[at] = value
-        out.position = at + 1
-      } else if (value >= -0x80 && value < 0x80) {
-        bytes[at] = INT8
-        bytes[at + 1] = value
-        out.position = at + 2
-      } else if (value >= -0x8000 && value < 0x8000) {
-        bytes[at] = INT16
-        bytes[at + 1] = value
-        bytes[at + 2] = value >> 8
-        out.position = at + 3
-      } else {
-        bytes[at] = INT32
-        bytes[at + 1] = value
-        bytes[at + 2] = value >> 8
-        bytes[at + 3] = value >> 16
-        bytes[at + 4] = value >> 24
-        out.position = at + 5
-      }
-    } else {
-      bytes[at] = FLOAT64
-      out.view.setFloat64(at + 1, value, true)
-      out.position = at + 9
     }
   }
 
@@ -425,7 +361,7 @@ export class Encoder {
    */
   #writeArguments(values: readonly unknown[]): void {
     this.#writeArrayHead(values.length)
-    this.#references.meetFew(values)
+    this.#references.pass()
     this.#writeElements(values, values.length)
   }
 
@@ -548,7 +484,7 @@ export class Encoder {
       try {
         const member = value[key as unknown as number]
         this.#reserve(ROOM_BYTES)
-        if (isIndex) this.#writeNumber(index)
+        if (isIndex) writePlain(out, index)
         else writeString(out, key, this.#maxBytes)
         this.#write(member)
       } catch (error) {

@@ -32,7 +32,7 @@ export interface OutgoingOptions {
  * The backing owns its whole ArrayBuffer, from offset 0, because native code keeps its address.
  */
 export class Outgoing {
-  /** Current backing. Replaced by `reserve()` and `shrink()`; never keep it across a call of either. */
+  /** Current backing. Replaced by `reserve()` and `reset()`; never keep it across a call of either. */
   bytes: Buffer
   /** DataView of the whole backing, replaced together with it. */
   view: DataView
@@ -69,12 +69,13 @@ export class Outgoing {
     this.view = new DataView(this.bytes.buffer)
   }
 
-  /** Forgets everything written. */
+  /** Forgets everything written, and gives the memory of an unusually large message back. */
   reset(): void {
     this.position = 0
     this.start = 0
     if (this.segments.length > 0) this.dropSegments()
     if (this.blocks.length > 0) this.dropBlocks()
+    if (this.bytes.length > KEPT_BYTES) this.#shrink()
   }
 
   /** Forgets the segments, which have been taken out: nothing of the user's may stay alive because it was sent once. */
@@ -142,11 +143,8 @@ export class Outgoing {
     return total
   }
 
-  /** Gives the memory of an unusually large message back. Call it after `reset()`. */
-  shrink(): void {
-    if (this.bytes.length > KEPT_BYTES && this.bytes.length > this.#initialBytes) {
-      this.#replace(this.#initialBytes, Math.min(this.position, this.#initialBytes))
-    }
+  #shrink(): void {
+    if (this.bytes.length > this.#initialBytes) this.#replace(this.#initialBytes, 0)
   }
 
   #replace(capacity: number, kept: number): void {

@@ -102,6 +102,11 @@ export class References {
     return -1
   }
 
+  /** A new object that never comes again: it gets its number and is not kept, for the engine notes each young object that an old one gets. */
+  pass(): void {
+    this.#bucketsOfFirst[this.#count++] = OTHER_BUCKET
+  }
+
   /** Says to which bucket an object belongs that only `meetFew` has seen, before any further object comes. */
   place(number: number, bucket: number): void {
     this.#bucketsOfFirst[number] = bucket
@@ -112,7 +117,8 @@ export class References {
     const count = this.#count
     if (count === LOOPED_OBJECTS) {
       for (let i = 0; i < LOOPED_OBJECTS; i++) {
-        this.#bucket(this.#bucketsOfFirst[i]!).add(this.#first[i]!, i)
+        const object = this.#first[i]
+        if (object !== undefined) this.#bucket(this.#bucketsOfFirst[i]!).add(object, i)
       }
     }
     const met = this.#bucket(bucket)

@@ -46,24 +46,26 @@ const TRIED_CHARACTERS = 32 * 1024
 
 /** Writes any string, with its tag. */
 export function writeString(out: Outgoing, text: string, maxBytes: number): void {
-  const length = text.length
-  if (length < SHORT_STRING_LIMIT) {
+  if (text.length < SHORT_STRING_LIMIT) {
     if (out.bytes.length - out.position < SHORT_STRING_LIMIT) out.reserve(SHORT_STRING_LIMIT)
-    const bytes = out.bytes
-    const at = out.position + 1
-    let i = 0
-    for (; i < length; i++) {
-      const code = text.charCodeAt(i)
-      if (code > 0x7f) break
-      bytes[at + i] = code
-    }
-    if (i === length) {
-      bytes[at - 1] = SHORT_STRING | length
-      out.position = at + length
-      return
-    }
+    if (writeShortString(out, text)) return
   }
   writeLongString(out, text, maxBytes)
+}
+
+/** Writes a string below SHORT_STRING_LIMIT, for which there must be room; `false`, and nothing is written, if it is not ASCII. */
+export function writeShortString(out: Outgoing, text: string): boolean {
+  const { length } = text
+  const { bytes } = out
+  const at = out.position + 1
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return false
+    bytes[at + i] = code
+  }
+  bytes[at - 1] = SHORT_STRING | length
+  out.position = at + length
+  return true
 }
 
 /** Writes a string that is long or not ASCII, with its tag. */

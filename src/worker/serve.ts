@@ -169,7 +169,8 @@ export class Server implements CallTaker {
     }
     // Nothing that is answered may wait while something long runs.
     if (numbered.averageUs >= SHORT_US) this.#exchange.flushAnswers()
-    const began = isTimed(numbered) ? this.#exchange.nowUs() || 1 : UNTIMED
+    const isTimed = numbered.begun++ % TIMED_ONE_IN === 0 || numbered.averageUs >= SHORT_US
+    const began = isTimed ? this.#exchange.nowUs() || 1 : UNTIMED
     let result: unknown
     this.#running++
     const { command } = numbered
@@ -178,7 +179,7 @@ export class Server implements CallTaker {
       result = numbered.isAsync
         ? this.#contexts.run(() => this.#registry.run(command, args))
         : this.#registry.run(command, args)
-      if (isThenable(result)) {
+      if (typeof result === 'object' && result !== null && isThenable(result)) {
         this.#contexts.leave()
         this.#await(low, high, place, numbered, began, result)
         return
@@ -191,7 +192,8 @@ export class Server implements CallTaker {
     }
     this.#running--
     this.#contexts.leave()
-    this.#result(low, high, place, result, this.#ran(numbered, began), began, this.#isShort(next))
+    const ranUs = began === UNTIMED ? numbered.averageUs : this.#ran(numbered, began)
+    this.#result(low, high, place, result, ranUs, began, next >= 0 && this.#isShort(next))
   }
 
   #await(
@@ -269,7 +271,7 @@ export class Server implements CallTaker {
     this.#contexts.ended(place)
     let out: Outgoing
     try {
-      if (isIterator(value))
+      if (typeof value === 'object' && value !== null && isIterator(value))
         throw new PlumpSerializationError(
           'ERR_PLUMP_GENERATOR_RESULT',
           'The handler returned a generator or iterator, which cannot be sent. Return an array, or broadcast the items.',
@@ -322,23 +324,13 @@ export class Server implements CallTaker {
 /** When a call began that is not timed; none that is begins then. */
 const UNTIMED = 0
 
-function isTimed(numbered: Numbered): boolean {
-  return numbered.begun++ % TIMED_ONE_IN === 0 || numbered.averageUs >= SHORT_US
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  )
+function isThenable(value: object): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown }).then === 'function'
 }
 
 /** Generators and what behaves like them; arrays, maps and their like have no `next`. */
-function isIterator(value: unknown): boolean {
+function isIterator(value: object): boolean {
   return (
-    typeof value === 'object' &&
-    value !== null &&
     typeof (value as { next?: unknown }).next === 'function' &&
     (Symbol.iterator in value || Symbol.asyncIterator in value)
   )
