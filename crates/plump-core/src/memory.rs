@@ -24,11 +24,11 @@ mod linux;
 
 #[cfg(not(target_os = "linux"))]
 pub use absent::{
-    LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory,
-    prefer_large_pages,
+    LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
+    SharedMemory, prefer_large_pages,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{
-    LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, SharedMemory,
-    prefer_large_pages,
+    LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
+    SharedMemory, prefer_large_pages,
 };

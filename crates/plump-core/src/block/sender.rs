@@ -7,7 +7,7 @@ use super::arena::{Arena, BLOCKS_START, PAGE};
 use super::lender::Lease;
 use super::{BlockRange, best_fit};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::MemoryGiver;
+use crate::memory::{LARGE_PAGE, MemoryGiver};
 
 /// Blocks are rounded up to one of so many sizes between a power of two and the next, so that payloads of about the same
 /// size find each other's blocks.
@@ -255,14 +255,16 @@ impl BlockSender {
             .map(|block| (block.start, block.capacity))
             .collect();
         taken.sort_unstable();
-        let mut at = BLOCKS_START;
+        // Only where a large page begins can it have one.
+        let step = if bytes < LARGE_PAGE { PAGE } else { LARGE_PAGE };
+        let mut at = BLOCKS_START.next_multiple_of(step);
         for (start, capacity) in taken {
-            if start - at >= bytes {
+            if start.saturating_sub(at) >= bytes {
                 return Some(at);
             }
-            at = start + capacity;
+            at = (start + capacity).next_multiple_of(step);
         }
-        (self.arena.memory().len() - at >= bytes).then_some(at)
+        (self.arena.memory().len().saturating_sub(at) >= bytes).then_some(at)
     }
 
     fn drop_oldest(&mut self) -> Option<()> {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::platform::InheritedEnd;
 
+/// Bytes of a large page, where there are any.
+pub const LARGE_PAGE: usize = 2 << 20;
+
 /// Shared memory on a system that does not have it: no value of this type exists.
 #[derive(Debug)]
 pub struct SharedMemory {

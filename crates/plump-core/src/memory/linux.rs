@@ -12,7 +12,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+use own::Mapping;
 
 use crate::platform::InheritedEnd;
 
@@ -31,16 +33,9 @@ const NAME: &CStr = c"plump-ipc";
 /// Ownership: dropping it unmaps the memory here; the memory itself goes when the last process has let go of it.
 #[derive(Debug)]
 pub struct SharedMemory {
-    start: NonNull<u8>,
-    bytes: usize,
+    mapping: Mapping,
     file: OwnedFd,
 }
-
-// SAFETY: the mapping belongs to the process and not to a thread, and is only reachable as a raw pointer, whose users
-// say themselves how they keep apart.
-unsafe impl Send for SharedMemory {}
-// SAFETY: as above; the methods on `&self` only give out the pointer, the length and the descriptor.
-unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
     /// Whether this system has it.
@@ -84,13 +79,15 @@ impl SharedMemory {
         Self::map(file, bytes)
     }
 
-    /// Reserves the pages of `length` bytes from `offset` on, which lie inside.
+    /// Reserves the pages of `length` bytes from `offset` on, which lie inside, as large pages where they can be had: see
+    /// [`LARGE_PAGE`].
     ///
     /// # Errors
     /// `OutOfMemory` for more than the machine has available, and what the system says when there is no memory left.
     pub fn reserve(&self, offset: usize, length: usize) -> io::Result<()> {
-        ask_for(length)?;
-        self.allocate(0, offset, length)
+        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+        let (offset, length) = self.inside(offset, length).ok_or_else(outside)?;
+        reserve(&self.file, &self.mapping, offset, length)
     }
 
     /// Makes the pages of `length` bytes from `offset` on, which lie inside, quick to write: they are put into this
@@ -123,7 +120,7 @@ impl SharedMemory {
 
     fn inside(&self, offset: usize, length: usize) -> Option<(usize, usize)> {
         let end = offset.checked_add(length)?;
-        (length > 0 && end <= self.bytes).then_some((offset, length))
+        (length > 0 && end <= self.len()).then_some((offset, length))
     }
 
     /// Bytes of it that have memory behind them.
@@ -164,22 +161,9 @@ impl SharedMemory {
     }
 
     fn map(file: OwnedFd, bytes: usize) -> io::Result<Self> {
-        // SAFETY: a new mapping of an open descriptor at an address of the system's choice; the size was sealed before.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, bytes, file })
+        // The size was sealed before.
+        let mapping = Mapping::new(&file, 0, bytes, libc::MAP_SHARED)?;
+        Ok(Self { mapping, file })
     }
 
     /// A descriptor of the same memory for a child.
@@ -194,13 +178,13 @@ impl SharedMemory {
     /// process may be writing them.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        self.start.as_ptr()
+        self.mapping.as_ptr()
     }
 
     /// Bytes of it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes
+        self.mapping.len()
     }
 
     /// Never: memory of 0 bytes is not made.
@@ -210,15 +194,48 @@ impl SharedMemory {
     }
 }
 
-impl Drop for SharedMemory {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map` with this address and size, and whoever uses the pointer keeps `self`.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
-    }
-}
+/// Bytes of a page.
+const PAGE: usize = 4096;
 
-/// Bytes of a large page.
-const LARGE_PAGE: usize = 2 << 20;
+/// Bytes of a large page. Memory of such pages is several times quicker to make than of small ones, and to read and write
+/// for the first time.
+pub const LARGE_PAGE: usize = 2 << 20;
+
+/// `MADV_COLLAPSE`, of Linux 6.1.
+const MADV_COLLAPSE: libc::c_int = 25;
+
+/// So many bytes are made large at once, and looked after each time whether that is still worth it.
+const COLLAPSED_AT_ONCE: usize = 16 << 20;
+
+/// Longer than small pages for as much would take: the system is searching, or moves pages about to make room. What is left
+/// becomes small.
+const TOO_LONG: Duration = Duration::from_millis(8);
+
+/// Reserves the pages of a range of the file that lies inside of its mapping, as large pages where they can be had.
+fn reserve(file: &OwnedFd, mapping: &Mapping, offset: usize, length: usize) -> io::Result<()> {
+    ask_for(length)?;
+    let end = offset + length;
+    let last = end / LARGE_PAGE * LARGE_PAGE;
+    let mut at = offset.next_multiple_of(LARGE_PAGE);
+    while at < last {
+        let part = (last - at).min(COLLAPSED_AT_ONCE);
+        let began = Instant::now();
+        // A range without any page can't be made large.
+        for place in (at..at + part).step_by(LARGE_PAGE) {
+            allocate(file, 0, place, PAGE)?;
+        }
+        // SAFETY: the range lies inside the mapping.
+        let start = unsafe { mapping.as_ptr().add(at) };
+        // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
+        let refused = unsafe { libc::madvise(start.cast(), part, MADV_COLLAPSE) } < 0;
+        if refused || began.elapsed() > TOO_LONG {
+            break;
+        }
+        at += part;
+    }
+    // What did not become large.
+    allocate(file, 0, offset, length)
+}
 
 /// Asks for large pages behind private memory that is about to be written for the first time: that takes a quarter of
 /// the time of small ones. A wish: where it can't be had, nothing is lost.

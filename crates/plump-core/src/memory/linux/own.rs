@@ -7,21 +7,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{LARGE_PAGE, SEALS, allocate, ask_for, check, memory_file};
-
-/// Bytes of a page.
-const PAGE: usize = 4096;
+use super::{LARGE_PAGE, PAGE, SEALS, check, memory_file, reserve};
 
 /// In addition to the size: no new way to write to the file can be had any more, by nobody. What was mapped before stays.
 const OWN_SEALS: libc::c_int = SEALS | libc::F_SEAL_FUTURE_WRITE;
 
-/// `MADV_COLLAPSE`, of Linux 6.1.
-const MADV_COLLAPSE: libc::c_int = 25;
-
 /// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
 /// have large pages.
 #[derive(Debug)]
-struct Mapping {
+pub(super) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
 }
@@ -34,7 +28,12 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `bytes` from `offset` on, which lies on a page's boundary; `sharing` is `MAP_SHARED` or `MAP_PRIVATE`.
-    fn new(file: &OwnedFd, offset: usize, bytes: usize, sharing: libc::c_int) -> io::Result<Self> {
+    pub(super) fn new(
+        file: &OwnedFd,
+        offset: usize,
+        bytes: usize,
+        sharing: libc::c_int,
+    ) -> io::Result<Self> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         let place = libc::off_t::try_from(offset).map_err(|_| refused())?;
         let mapping = Self::reserve(offset, bytes)?;
@@ -91,6 +90,16 @@ impl Mapping {
         }
         let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, bytes })
+    }
+
+    /// Where it starts. Never make a reference to plain bytes out of it where another process can write them.
+    pub(super) fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Bytes of it.
+    pub(super) fn len(&self) -> usize {
+        self.bytes
     }
 
     /// Moves to the addresses of another one of the same size, which goes.
@@ -209,25 +218,11 @@ impl OwnMemory {
     /// # Errors
     /// `OutOfMemory` for more than the machine has available, and what the system says when there is no memory left.
     pub fn reserve(&self, offset: usize, length: usize) -> io::Result<()> {
-        let end = offset
+        offset
             .checked_add(length)
             .filter(|end| length > 0 && *end <= self.mapping.len())
             .ok_or(io::ErrorKind::InvalidInput)?;
-        ask_for(length)?;
-        let first = offset.next_multiple_of(LARGE_PAGE);
-        let last = end / LARGE_PAGE * LARGE_PAGE;
-        if first < last {
-            // A range without any page can't be made large.
-            for place in (first..last).step_by(LARGE_PAGE) {
-                allocate(&self.file, 0, place, PAGE)?;
-            }
-            // SAFETY: the range lies inside the mapping.
-            let start = unsafe { self.mapping.as_ptr().add(first) };
-            // A wish: what stays small is reserved below.
-            // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
-            unsafe { libc::madvise(start.cast(), last - first, MADV_COLLAPSE) };
-        }
-        allocate(&self.file, 0, offset, length)
+        reserve(&self.file, &self.mapping.0, offset, length)
     }
 
     /// Where it is mapped here.
@@ -356,6 +351,7 @@ impl LentMapping {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::linux::allocate;
     use std::io::Write;
     use std::os::fd::FromRawFd;
 
