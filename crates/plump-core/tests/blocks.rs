@@ -144,6 +144,23 @@ fn a_block_that_came_back_is_used_again() {
 }
 
 #[test]
+fn every_use_of_a_block_delivers_what_was_put_into_it() {
+    let (arena, mut sender, receiver) = ends(64 * MIB, false);
+    for (round, kib) in [5001, 4900, 5003, 4801].into_iter().enumerate() {
+        let (main, part) = (pattern(round, 21), pattern(round + 9, kib * KIB + round));
+        let parts: [&[u8]; 2] = [&main, &part];
+        let length = padded_length(&parts);
+        let range = sender.fill(&parts, length, part.len()).unwrap();
+        assert_eq!((range.slot, range.offset), (0, LARGE_PAGE as u64));
+        let mut expected = Vec::new();
+        extend_padded(&mut expected, &parts);
+        assert_eq!(copy(&receiver.receive(range).unwrap()), expected);
+        let reserved = arena.memory().reserved_bytes().unwrap();
+        assert_eq!(reserved, WORDS + sender.reserved() as u64, "as a whole");
+    }
+}
+
+#[test]
 fn a_large_warm_block_is_not_spent_on_a_small_payload() {
     let (_arena, mut sender, receiver) = ends(64 * MIB, false);
     let large = fill(&mut sender, &pattern(1, 16 * MIB)).unwrap();

@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{LARGE_PAGE, PAGE, SEALS, check, memory_file, reserve};
+use super::{LARGE_PAGE, MADV_COLLAPSE, PAGE, SEALS, allocate, ask_for, check, memory_file};
 
 /// In addition to the size: no new way to write to the file can be had any more, by nobody. What was mapped before stays.
 const OWN_SEALS: libc::c_int = SEALS | libc::F_SEAL_FUTURE_WRITE;
@@ -218,11 +218,25 @@ impl OwnMemory {
     /// # Errors
     /// `OutOfMemory` for more than the machine has available, and what the system says when there is no memory left.
     pub fn reserve(&self, offset: usize, length: usize) -> io::Result<()> {
-        offset
+        let end = offset
             .checked_add(length)
             .filter(|end| length > 0 && *end <= self.mapping.len())
             .ok_or(io::ErrorKind::InvalidInput)?;
-        reserve(&self.file, &self.mapping.0, offset, length)
+        ask_for(length)?;
+        let first = offset.next_multiple_of(LARGE_PAGE);
+        let last = end / LARGE_PAGE * LARGE_PAGE;
+        if first < last {
+            // A range without any page can't be made large.
+            for place in (first..last).step_by(LARGE_PAGE) {
+                allocate(&self.file, 0, place, PAGE)?;
+            }
+            // SAFETY: the range lies inside the mapping.
+            let start = unsafe { self.mapping.as_ptr().add(first) };
+            // A wish: what stays small is reserved below.
+            // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
+            unsafe { libc::madvise(start.cast(), last - first, MADV_COLLAPSE) };
+        }
+        allocate(&self.file, 0, offset, length)
     }
 
     /// Where it is mapped here.
@@ -340,6 +354,23 @@ impl LentMapping {
         self.form() == room.form && self.mapping.move_to(room.mapping).is_ok()
     }
 
+    /// Copies from `offset` on until `into` is full.
+    ///
+    /// # Panics
+    /// When there are not so many bytes.
+    pub fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
+        let bytes = self.mapping.bytes - self.skipped;
+        assert!(
+            offset
+                .checked_add(into.len())
+                .is_some_and(|end| end <= bytes)
+        );
+        // SAFETY: the range lies inside, as was just seen.
+        let start = unsafe { self.as_ptr().add(offset) };
+        // SAFETY: as above; `into` is memory of its own.
+        unsafe { std::ptr::copy_nonoverlapping(start, into.as_mut_ptr().cast(), into.len()) };
+    }
+
     /// Where the bytes are.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
@@ -351,7 +382,6 @@ impl LentMapping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::linux::allocate;
     use std::io::Write;
     use std::os::fd::FromRawFd;
 
