@@ -69,6 +69,24 @@ test.serial('64 MiB reach the worker and come back as they were', async (t) => {
   }
 })
 
+test.serial('the event loop goes on between large calls that are answered at once', async (t) => {
+  const plump = start<Commands>(t, 'buffers.mjs')
+  const bytes = filled(64 * MIB, 1)
+  await plump.acall('length', bytes)
+  let turns = 0
+  const count = (): void => {
+    turns++
+    next = setImmediate(count)
+  }
+  let next = setImmediate(count)
+  for (let call = 0; call < 40; call++) {
+    const before = turns
+    t.is(await plump.acall('length', bytes), bytes.length)
+    t.not(turns, before, `call ${call}`)
+  }
+  clearImmediate(next)
+})
+
 test.serial('sizes around every limit arrive as they were', async (t) => {
   const plump = start<Commands>(t, 'buffers.mjs')
   const edges = [64 * 1024, 128 * 1024, 256 * 1024, MIB]

@@ -502,6 +502,8 @@ export class Exchange {
   #submitCalls(out?: Outgoing): void {
     const count = this.#calls
     if (count === 0) return
+    // Large payloads are copied in there.
+    const began = out !== undefined && out.segments.length > 0 ? this.nowUs() : undefined
     this.#sendCalls(out)
     if (this.#cancellable.length > 0) this.#noteIds()
     const words = this.#words
@@ -511,7 +513,7 @@ export class Exchange {
       // Nobody would watch for the answers: they wake the event loop.
       if (this.#state === ASLEEP) this.#hold()
     } else if (this.#state === ASLEEP) {
-      this.#beginChain()
+      this.#beginChain(began)
     } else {
       this.#sent = true
     }
@@ -636,12 +638,14 @@ export class Exchange {
     this.#look()
   }
 
-  #beginChain(): void {
+  /** @param began when the sending of what is looked for began, where that may have taken long */
+  #beginChain(began?: number): void {
     if (this.#state !== ASLEEP) return
     const now = this.nowUs()
     // A chain that has just ended, with all calls answered, and begins again with the next call, is the same one: out of
     // microtasks alone the event loop would not go on.
-    if ((now - this.#lastLook) >>> 0 >= CHAIN_US) this.#chainBegan = now
+    const since = began ?? now
+    if ((since - this.#lastLook) >>> 0 >= CHAIN_US) this.#chainBegan = since
     this.#queueLook(now)
   }
 

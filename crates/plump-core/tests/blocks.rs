@@ -16,6 +16,7 @@ use plump_core::block::{Arena, BlockRange, BlockReceiver, BlockSender, Blocks, R
 use plump_core::channel::in_process::InProcessChannel;
 use plump_core::frame::{FLAG_BLOCK, FrameKind, Header, MAX_BODY_BYTES};
 use plump_core::limits::{MAX_BLOCKS, MIN_BLOCK_BYTES};
+use plump_core::memory::LARGE_PAGE;
 use plump_core::port::{Order, Payload, Port, PortError, extend_padded, padded_length};
 use proptest::prelude::*;
 
@@ -143,6 +144,23 @@ fn a_block_that_came_back_is_used_again() {
 }
 
 #[test]
+fn every_use_of_a_block_delivers_what_was_put_into_it() {
+    let (arena, mut sender, receiver) = ends(64 * MIB, false);
+    for (round, kib) in [5001, 4900, 5003, 4801].into_iter().enumerate() {
+        let (main, part) = (pattern(round, 21), pattern(round + 9, kib * KIB + round));
+        let parts: [&[u8]; 2] = [&main, &part];
+        let length = padded_length(&parts);
+        let range = sender.fill(&parts, length, part.len()).unwrap();
+        assert_eq!((range.slot, range.offset), (0, LARGE_PAGE as u64));
+        let mut expected = Vec::new();
+        extend_padded(&mut expected, &parts);
+        assert_eq!(copy(&receiver.receive(range).unwrap()), expected);
+        let reserved = arena.memory().reserved_bytes().unwrap();
+        assert_eq!(reserved, WORDS + sender.reserved() as u64, "as a whole");
+    }
+}
+
+#[test]
 fn a_large_warm_block_is_not_spent_on_a_small_payload() {
     let (_arena, mut sender, receiver) = ends(64 * MIB, false);
     let large = fill(&mut sender, &pattern(1, 16 * MIB)).unwrap();
@@ -169,6 +187,28 @@ fn free_blocks_of_other_sizes_make_room() {
         drop(receiver.receive(one));
         assert!(arena.memory().reserved_bytes().unwrap() <= 8 * MIB as u64 + WORDS);
     }
+}
+
+#[test]
+fn blocks_that_can_have_large_pages_begin_where_one_does() {
+    let (arena, mut sender, receiver) = ends(64 * MIB, false);
+    let reserved = || arena.memory().reserved_bytes().unwrap();
+    assert!(arena.memory().as_ptr().addr().is_multiple_of(LARGE_PAGE));
+    let mut out = Vec::new();
+    for (number, kib) in [300, 5000, 700, 2048, 9001].into_iter().enumerate() {
+        let payload = pattern(number, kib * KIB);
+        let range = fill(&mut sender, &payload).unwrap();
+        let is_large = payload.len() >= LARGE_PAGE;
+        assert!(!is_large || range.offset.is_multiple_of(LARGE_PAGE as u64));
+        assert_eq!(reserved(), WORDS + sender.reserved() as u64);
+        out.push((receiver.receive(range).unwrap(), payload));
+    }
+    for (block, payload) in out {
+        assert_eq!(copy(&block), payload);
+    }
+    let due = sender.shed(Instant::now()).expect("warm blocks");
+    assert_eq!(sender.shed(due), None);
+    assert_eq!(reserved(), WORDS, "all of it is given back");
 }
 
 #[test]

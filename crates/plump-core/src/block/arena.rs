@@ -108,6 +108,17 @@ impl Arena {
         unsafe { std::ptr::copy_nonoverlapping(part.as_ptr(), place, part.len()) };
     }
 
+    /// Copies `part` to `offset`, of which only the first `ready` bytes can be written where they lie; the pages of the rest
+    /// are made by this.
+    ///
+    /// # Errors
+    /// What the system says when there is no memory left.
+    pub(super) fn copy_in_new(&self, offset: usize, part: &[u8], ready: usize) -> io::Result<()> {
+        let (here, rest) = part.split_at(part.len().min(ready));
+        self.copy_in(offset, here);
+        self.memory.write(offset + here.len(), rest)
+    }
+
     /// Copies from `offset` on until `into` is full. Not by `pread`, which needs no mapping and takes twice as long.
     ///
     /// # Panics

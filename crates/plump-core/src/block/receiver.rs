@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, prefer_large_pages};
+use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, fill_fresh};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -197,18 +197,10 @@ impl ReceivedBlock {
         if into.len() != self.length {
             return false;
         }
-        prefer_large_pages(into);
-        match &self.place {
-            Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
-            // SAFETY: the mapping has `length` bytes, and so has `into`, which is memory of this process alone.
-            Place::Lent(mapping) => unsafe {
-                std::ptr::copy_nonoverlapping(
-                    mapping.as_ptr(),
-                    into.as_mut_ptr().cast(),
-                    into.len(),
-                );
-            },
-        }
+        fill_fresh(into, |at, part| match &self.place {
+            Place::Arena(offset) => self.shared.arena.copy_out(offset + at, part),
+            Place::Lent(mapping) => mapping.copy_out(at, part),
+        });
         true
     }
 }

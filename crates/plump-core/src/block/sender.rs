@@ -1,5 +1,6 @@
 //! The sender's side: where blocks are, which of them are free, and when their pages go back to the system.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::arena::{Arena, BLOCKS_START, PAGE};
 use super::lender::Lease;
 use super::{BlockRange, best_fit};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::MemoryGiver;
+use crate::memory::{LARGE_PAGE, MemoryGiver};
 
 /// Blocks are rounded up to one of so many sizes between a power of two and the next, so that payloads of about the same
 /// size find each other's blocks.
@@ -31,6 +32,8 @@ enum Standing {
 struct Block {
     start: usize,
     capacity: usize,
+    /// So many bytes of it can be written where they lie; the rest by a system call, the first time.
+    ready: usize,
     generation: u32,
     standing: Standing,
     /// Not of the arena but handed over: it is `Out`, and there is none here when it is back.
@@ -92,16 +95,12 @@ impl BlockSender {
     /// bytes. `None` when no block can be had now: the payload goes another way.
     pub fn fill(&mut self, parts: &[&[u8]], length: usize, shown: usize) -> Option<BlockRange> {
         let slot = self.take(length)?;
+        if self.put(slot, parts).is_err() {
+            self.drop_block(slot);
+            return None;
+        }
         let generation = self.lend_out(slot);
         let block = &self.blocks[slot];
-        let mut at = 0;
-        for part in parts.iter().filter(|part| !part.is_empty()) {
-            let between = usize::next_multiple_of(at, 8) - at;
-            self.arena.copy_in(block.start + at, &[0; 8][..between]);
-            at += between;
-            self.arena.copy_in(block.start + at, part);
-            at += part.len();
-        }
         self.look_after = 1;
         Some(BlockRange {
             offset: block.start as u64,
@@ -110,6 +109,33 @@ impl BlockSender {
             slot: u32::try_from(slot).ok()?,
             generation,
         })
+    }
+
+    /// Puts a payload into a block, all of which has pages afterwards.
+    fn put(&self, slot: usize, parts: &[&[u8]]) -> io::Result<()> {
+        let &Block {
+            start,
+            capacity,
+            ready,
+            ..
+        } = &self.blocks[slot];
+        let mut at = 0;
+        let mut add = |part: &[u8]| {
+            let ready = ready.saturating_sub(at);
+            self.arena.copy_in_new(start + at, part, ready)?;
+            at += part.len();
+            io::Result::Ok(at)
+        };
+        let mut end = 0;
+        for part in parts.iter().filter(|part| !part.is_empty()) {
+            add(&[0; 8][..usize::next_multiple_of(end, 8) - end])?;
+            end = add(part)?;
+        }
+        let end = end.max(ready);
+        if end < capacity {
+            self.arena.memory().reserve(start + end, capacity - end)?;
+        }
+        Ok(())
     }
 
     /// Hands a block over that the program has filled, with the rest of its payload. The lease comes back when that can't
@@ -188,14 +214,22 @@ impl BlockSender {
         if bytes > self.limit {
             return None;
         }
-        if let Some(slot) = self.warm(bytes) {
-            return Some(slot);
+        let mut warm = self.warm(bytes);
+        if warm.is_none() {
+            self.collect(Instant::now());
+            warm = self.warm(bytes);
         }
-        self.collect(Instant::now());
-        if let Some(slot) = self.warm(bytes) {
-            return Some(slot);
+        let Some(slot) = warm else {
+            return self.make(rounded(bytes).min(self.limit));
+        };
+        let block = &mut self.blocks[slot];
+        if block.ready < block.capacity {
+            // Not at the first payload, which has cost enough.
+            let memory = self.arena.memory();
+            memory.map_for_writing(block.start, block.capacity);
+            block.ready = block.capacity;
         }
-        self.make(rounded(bytes).min(self.limit))
+        Some(slot)
     }
 
     /// The best free block.
@@ -235,14 +269,17 @@ impl BlockSender {
             }
             self.drop_oldest()?;
         };
-        self.arena.memory().reserve(start, capacity).ok()?;
-        self.arena.memory().map_for_writing(start, capacity);
+        let memory = self.arena.memory();
+        let Ok(ready) = memory.reserve_large(start, capacity) else {
+            let _ = memory.give_back(start, capacity);
+            return None;
+        };
         self.reserved += capacity;
         if slot == self.blocks.len() {
             self.blocks.push(Block::none());
         }
         let block = &mut self.blocks[slot];
-        (block.start, block.capacity) = (start, capacity);
+        (block.start, block.capacity, block.ready) = (start, capacity, ready);
         Some(slot)
     }
 
@@ -255,14 +292,16 @@ impl BlockSender {
             .map(|block| (block.start, block.capacity))
             .collect();
         taken.sort_unstable();
-        let mut at = BLOCKS_START;
+        // Only where a large page begins can it have one.
+        let step = if bytes < LARGE_PAGE { PAGE } else { LARGE_PAGE };
+        let mut at = BLOCKS_START.next_multiple_of(step);
         for (start, capacity) in taken {
-            if start - at >= bytes {
+            if start.saturating_sub(at) >= bytes {
                 return Some(at);
             }
-            at = start + capacity;
+            at = (start + capacity).next_multiple_of(step);
         }
-        (self.arena.memory().len() - at >= bytes).then_some(at)
+        (self.arena.memory().len().saturating_sub(at) >= bytes).then_some(at)
     }
 
     fn drop_oldest(&mut self) -> Option<()> {
@@ -291,6 +330,7 @@ impl Block {
         Self {
             start: 0,
             capacity: 0,
+            ready: 0,
             generation: 0,
             standing: Standing::None,
             lent: None,

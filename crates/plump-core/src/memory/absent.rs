@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use crate::platform::InheritedEnd;
 
+/// Bytes of a large page, where there are any.
+pub const LARGE_PAGE: usize = 2 << 20;
+
 /// Shared memory on a system that does not have it: no value of this type exists.
 #[derive(Debug)]
 pub struct SharedMemory {
@@ -40,6 +43,22 @@ impl SharedMemory {
     /// # Errors
     /// None here: there is no value to ask.
     pub fn reserve(&self, _offset: usize, _length: usize) -> io::Result<()> {
+        match self.never {}
+    }
+
+    /// Reserves large pages.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn reserve_large(&self, _offset: usize, _length: usize) -> io::Result<usize> {
+        match self.never {}
+    }
+
+    /// Writes where nothing is reserved.
+    ///
+    /// # Errors
+    /// None here: there is no value to ask.
+    pub fn write(&self, _offset: usize, _bytes: &[u8]) -> io::Result<()> {
         match self.never {}
     }
 
@@ -99,8 +118,13 @@ impl SharedMemory {
     }
 }
 
-/// Asks for large pages: here nobody does.
-pub fn prefer_large_pages(_memory: &mut [MaybeUninit<u8>]) {}
+/// Fills memory; nobody asks for large pages here.
+pub fn fill_fresh(
+    memory: &mut [MaybeUninit<u8>],
+    mut write: impl FnMut(usize, &mut [MaybeUninit<u8>]),
+) {
+    write(0, memory);
+}
 
 fn refusal() -> io::Error {
     io::Error::new(
@@ -225,6 +249,11 @@ impl LentMapping {
     /// Moves to addresses that were kept for it.
     #[must_use]
     pub fn move_to(&mut self, _room: LentRoom) -> bool {
+        match self.never {}
+    }
+
+    /// Copies bytes out.
+    pub fn copy_out(&self, _offset: usize, _into: &mut [MaybeUninit<u8>]) {
         match self.never {}
     }
 

@@ -12,9 +12,12 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
-use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::platform::InheritedEnd;
+use own::Mapping;
+
+use crate::platform::{InheritedEnd, monotonic_ns};
 
 /// What must be sealed before anything is mapped: the size, and the seals themselves.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -31,16 +34,9 @@ const NAME: &CStr = c"plump-ipc";
 /// Ownership: dropping it unmaps the memory here; the memory itself goes when the last process has let go of it.
 #[derive(Debug)]
 pub struct SharedMemory {
-    start: NonNull<u8>,
-    bytes: usize,
+    mapping: Mapping,
     file: OwnedFd,
 }
-
-// SAFETY: the mapping belongs to the process and not to a thread, and is only reachable as a raw pointer, whose users
-// say themselves how they keep apart.
-unsafe impl Send for SharedMemory {}
-// SAFETY: as above; the methods on `&self` only give out the pointer, the length and the descriptor.
-unsafe impl Sync for SharedMemory {}
 
 impl SharedMemory {
     /// Whether this system has it.
@@ -93,6 +89,60 @@ impl SharedMemory {
         self.allocate(0, offset, length)
     }
 
+    /// Reserves large pages for `length` bytes from `offset` on, which lie inside, as far as they can be had quickly; says
+    /// how many bytes those are. They can be written at once. What is left must be reserved, or written by
+    /// [`SharedMemory::write`].
+    ///
+    /// # Errors
+    /// As [`SharedMemory::reserve`].
+    pub fn reserve_large(&self, offset: usize, length: usize) -> io::Result<usize> {
+        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+        let (offset, length) = self.inside(offset, length).ok_or_else(outside)?;
+        ask_for(length)?;
+        if !offset.is_multiple_of(LARGE_PAGE) {
+            return Ok(0);
+        }
+        make_large(&self.file, &self.mapping, offset, length)
+    }
+
+    /// Writes `bytes` at `offset` where nothing is reserved yet, which must lie inside. That takes less than reserving
+    /// pages, which fills them with zeroes, and writing them one fault at a time.
+    ///
+    /// # Errors
+    /// What the system says when there is no memory left.
+    pub fn write(&self, offset: usize, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+        let (offset, length) = self.inside(offset, bytes.len()).ok_or_else(outside)?;
+        let mut done = 0;
+        while done < length {
+            let left = &bytes[done..];
+            let place = libc::off_t::try_from(offset + done).map_err(|_| outside())?;
+            // SAFETY: the descriptor is open, and so many bytes can be read there.
+            let written = unsafe {
+                libc::pwrite(
+                    self.file.as_raw_fd(),
+                    left.as_ptr().cast(),
+                    left.len(),
+                    place,
+                )
+            };
+            match usize::try_from(written) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => done += written,
+                Err(_) => {
+                    let error = io::Error::last_os_error();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the pages of `length` bytes from `offset` on, which lie inside, quick to write: they are put into this
     /// process's page table at once instead of one fault at a time. A wish: where it can't be had, nothing is lost.
     pub fn map_for_writing(&self, offset: usize, length: usize) {
@@ -123,7 +173,7 @@ impl SharedMemory {
 
     fn inside(&self, offset: usize, length: usize) -> Option<(usize, usize)> {
         let end = offset.checked_add(length)?;
-        (length > 0 && end <= self.bytes).then_some((offset, length))
+        (length > 0 && end <= self.len()).then_some((offset, length))
     }
 
     /// Bytes of it that have memory behind them.
@@ -164,22 +214,9 @@ impl SharedMemory {
     }
 
     fn map(file: OwnedFd, bytes: usize) -> io::Result<Self> {
-        // SAFETY: a new mapping of an open descriptor at an address of the system's choice; the size was sealed before.
-        let start = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, bytes, file })
+        // The size was sealed before.
+        let mapping = Mapping::new(&file, 0, bytes, libc::MAP_SHARED)?;
+        Ok(Self { mapping, file })
     }
 
     /// A descriptor of the same memory for a child.
@@ -194,13 +231,13 @@ impl SharedMemory {
     /// process may be writing them.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        self.start.as_ptr()
+        self.mapping.as_ptr()
     }
 
     /// Bytes of it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes
+        self.mapping.len()
     }
 
     /// Never: memory of 0 bytes is not made.
@@ -210,28 +247,94 @@ impl SharedMemory {
     }
 }
 
-impl Drop for SharedMemory {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `map` with this address and size, and whoever uses the pointer keeps `self`.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+/// Bytes of a page.
+const PAGE: usize = 4096;
+
+/// Bytes of a large page. Memory of such pages is several times quicker to make than of small ones, and to read and write
+/// for the first time.
+pub const LARGE_PAGE: usize = 2 << 20;
+
+/// `MADV_COLLAPSE`, of Linux 6.1.
+const MADV_COLLAPSE: libc::c_int = 25;
+
+/// Longer than a large page takes that the machine has at hand (a tenth to a quarter of a millisecond), and than small pages
+/// for as many bytes ([`SMALL_PAGES_PER_LARGE`]). It is that long where pages have to be moved about to make room, and on virtual machines whose
+/// host has taken the memory back (5 ms each). What is left is better made of small ones.
+const TOO_LONG: Duration = Duration::from_millis(2);
+
+/// What as many bytes as a large page has take with small ones.
+const SMALL_PAGES_PER_LARGE: Duration = Duration::from_millis(1);
+
+/// So long nobody asks for large pages of files again where one took too long.
+const PAUSE_NS: u64 = 1_000_000_000;
+
+/// When one took too long the last time, nanoseconds; 0 if none did.
+static SLOW_AT_NS: AtomicU64 = AtomicU64::new(0);
+
+/// Reserves large pages for a range that begins where one does, and puts them into the page table; says how far it came.
+fn make_large(
+    file: &OwnedFd,
+    mapping: &Mapping,
+    offset: usize,
+    length: usize,
+) -> io::Result<usize> {
+    let slow_at = SLOW_AT_NS.load(Ordering::Relaxed);
+    if slow_at != 0 && monotonic_ns().saturating_sub(slow_at) < PAUSE_NS {
+        return Ok(0);
     }
+    let whole = length / LARGE_PAGE * LARGE_PAGE;
+    for done in (0..whole).step_by(LARGE_PAGE) {
+        let began = Instant::now();
+        // A range without any page can't be made large.
+        allocate(file, 0, offset + done, PAGE)?;
+        // SAFETY: the range lies inside the mapping.
+        let start = unsafe { mapping.as_ptr().add(offset + done) };
+        // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
+        if unsafe { libc::madvise(start.cast(), LARGE_PAGE, MADV_COLLAPSE) } < 0 {
+            return Ok(done);
+        }
+        if began.elapsed() > TOO_LONG {
+            SLOW_AT_NS.store(monotonic_ns(), Ordering::Relaxed);
+            return Ok(done + LARGE_PAGE);
+        }
+    }
+    Ok(whole)
 }
 
-/// Bytes of a large page.
-const LARGE_PAGE: usize = 2 << 20;
-
-/// Asks for large pages behind private memory that is about to be written for the first time: that takes a quarter of
-/// the time of small ones. A wish: where it can't be had, nothing is lost.
-pub fn prefer_large_pages(memory: &mut [MaybeUninit<u8>]) {
-    let before = memory.as_ptr().align_offset(LARGE_PAGE);
-    if before >= memory.len() {
-        return;
+/// Fills private memory that nobody has written yet, by `write`, which is given each part of it once, in turn, and where it
+/// begins. Large pages are asked for, with which it takes a quarter of the time, until as much time was lost on slow ones as
+/// small ones would take for all of it. Those that were made are quick the next time, so the same memory costs that once.
+pub fn fill_fresh(
+    memory: &mut [MaybeUninit<u8>],
+    mut write: impl FnMut(usize, &mut [MaybeUninit<u8>]),
+) {
+    let mut at = memory.as_ptr().align_offset(LARGE_PAGE).min(memory.len());
+    let end = at + (memory.len() - at) / LARGE_PAGE * LARGE_PAGE;
+    advise(&mut memory[at..end], libc::MADV_HUGEPAGE);
+    write(0, &mut memory[..at]);
+    let mut patience =
+        SMALL_PAGES_PER_LARGE * u32::try_from((end - at) / LARGE_PAGE).unwrap_or(u32::MAX);
+    while at < end {
+        let began = Instant::now();
+        write(at, &mut memory[at..at + LARGE_PAGE]);
+        at += LARGE_PAGE;
+        let took = began.elapsed();
+        if took > TOO_LONG {
+            patience = patience.saturating_sub(took);
+        }
+        if patience.is_zero() {
+            advise(&mut memory[at..end], libc::MADV_NOHUGEPAGE);
+            break;
+        }
     }
-    let whole = (memory.len() - before) / LARGE_PAGE * LARGE_PAGE;
-    if whole > 0 {
-        let start = memory[before..].as_mut_ptr();
-        // SAFETY: the pages lie inside of memory that this process has; the advice changes no byte of it.
-        unsafe { libc::madvise(start.cast(), whole, libc::MADV_HUGEPAGE) };
+    write(at, &mut memory[at..]);
+}
+
+/// A wish: where it can't be had, nothing is lost.
+fn advise(memory: &mut [MaybeUninit<u8>], advice: libc::c_int) {
+    if !memory.is_empty() {
+        // SAFETY: whole pages inside of memory that this process has; the advice changes no byte of it.
+        unsafe { libc::madvise(memory.as_mut_ptr().cast(), memory.len(), advice) };
     }
 }
 
@@ -291,5 +394,58 @@ fn check(answer: libc::c_int) -> io::Result<libc::c_int> {
         Err(io::Error::last_os_error())
     } else {
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_without_pages_can_be_read_and_takes_only_its_own() {
+        let memory = SharedMemory::create_sparse(3 * LARGE_PAGE).unwrap();
+        let bytes: Vec<u8> = (0..=250).cycle().take(3 * PAGE).collect();
+        let at = LARGE_PAGE - PAGE;
+        memory.write(at, &bytes).unwrap();
+        assert_eq!(memory.reserved_bytes().unwrap(), bytes.len() as u64);
+        for (offset, byte) in bytes.iter().enumerate() {
+            let place = memory.as_ptr().wrapping_add(at + offset);
+            // SAFETY: inside of the mapping, and written.
+            assert_eq!(unsafe { place.read() }, *byte);
+        }
+        memory.write(3 * LARGE_PAGE - 1, &[1]).unwrap();
+        assert!(memory.write(3 * LARGE_PAGE - 1, &[1, 2]).is_err());
+        assert!(memory.write(usize::MAX, &[1]).is_err());
+    }
+
+    #[test]
+    fn large_pages_are_reserved_only_where_they_are_whole() {
+        let memory = SharedMemory::create_sparse(4 * LARGE_PAGE).unwrap();
+        let done = memory
+            .reserve_large(LARGE_PAGE, 3 * LARGE_PAGE - PAGE)
+            .unwrap();
+        assert!(done.is_multiple_of(LARGE_PAGE) && done <= 2 * LARGE_PAGE);
+        // One that the system refuses to make large leaves the page that was tried.
+        assert!(memory.reserved_bytes().unwrap() <= (done + PAGE) as u64);
+        assert!(memory.reserved_bytes().unwrap() >= done as u64);
+        assert_eq!(memory.reserve_large(PAGE, 2 * LARGE_PAGE).unwrap(), 0);
+        assert_eq!(memory.reserve_large(LARGE_PAGE, PAGE).unwrap(), 0);
+        assert!(memory.reserve_large(LARGE_PAGE, 4 * LARGE_PAGE).is_err());
+    }
+
+    #[test]
+    fn fresh_memory_is_filled_from_its_beginning_to_its_end_once() {
+        for (before, length) in [(0, 0), (1, 100), (0, LARGE_PAGE), (5, 3 * LARGE_PAGE + 77)] {
+            let mut memory = vec![MaybeUninit::new(0_u8); before + length];
+            let mut end = 0;
+            fill_fresh(&mut memory[before..], |at, part| {
+                assert_eq!(at, end);
+                end += part.len();
+                part.fill(MaybeUninit::new(7));
+                // Slow ones change how the rest is filled, and nothing else.
+                std::thread::sleep(TOO_LONG * 2 * u32::from(at > LARGE_PAGE));
+            });
+            assert_eq!(end, length);
+        }
     }
 }

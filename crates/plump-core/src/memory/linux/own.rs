@@ -2,26 +2,20 @@
 
 use std::fs::File;
 use std::io;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::{LARGE_PAGE, SEALS, allocate, ask_for, check, memory_file};
-
-/// Bytes of a page.
-const PAGE: usize = 4096;
+use super::{LARGE_PAGE, MADV_COLLAPSE, PAGE, SEALS, allocate, ask_for, check, memory_file};
 
 /// In addition to the size: no new way to write to the file can be had any more, by nobody. What was mapped before stays.
 const OWN_SEALS: libc::c_int = SEALS | libc::F_SEAL_FUTURE_WRITE;
 
-/// `MADV_COLLAPSE`, of Linux 6.1.
-const MADV_COLLAPSE: libc::c_int = 25;
-
 /// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
 /// have large pages.
 #[derive(Debug)]
-struct Mapping {
+pub(super) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
 }
@@ -34,7 +28,12 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps `bytes` from `offset` on, which lies on a page's boundary; `sharing` is `MAP_SHARED` or `MAP_PRIVATE`.
-    fn new(file: &OwnedFd, offset: usize, bytes: usize, sharing: libc::c_int) -> io::Result<Self> {
+    pub(super) fn new(
+        file: &OwnedFd,
+        offset: usize,
+        bytes: usize,
+        sharing: libc::c_int,
+    ) -> io::Result<Self> {
         let refused = || io::Error::from(io::ErrorKind::InvalidInput);
         let place = libc::off_t::try_from(offset).map_err(|_| refused())?;
         let mapping = Self::reserve(offset, bytes)?;
@@ -91,6 +90,16 @@ impl Mapping {
         }
         let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
         Ok(Self { start, bytes })
+    }
+
+    /// Where it starts. Never make a reference to plain bytes out of it where another process can write them.
+    pub(super) fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// Bytes of it.
+    pub(super) fn len(&self) -> usize {
+        self.bytes
     }
 
     /// Moves to the addresses of another one of the same size, which goes.
@@ -343,6 +352,23 @@ impl LentMapping {
     #[must_use]
     pub fn move_to(&mut self, room: LentRoom) -> bool {
         self.form() == room.form && self.mapping.move_to(room.mapping).is_ok()
+    }
+
+    /// Copies from `offset` on until `into` is full.
+    ///
+    /// # Panics
+    /// When there are not so many bytes.
+    pub fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
+        let bytes = self.mapping.bytes - self.skipped;
+        assert!(
+            offset
+                .checked_add(into.len())
+                .is_some_and(|end| end <= bytes)
+        );
+        // SAFETY: the range lies inside, as was just seen.
+        let start = unsafe { self.as_ptr().add(offset) };
+        // SAFETY: as above; `into` is memory of its own.
+        unsafe { std::ptr::copy_nonoverlapping(start, into.as_mut_ptr().cast(), into.len()) };
     }
 
     /// Where the bytes are.
