@@ -5,6 +5,8 @@ import type { Pool } from './pool.js'
 import { isWorker } from './shared.js'
 import { leftInContext } from './worker/left.js'
 
+const ONCE = { once: true } as const
+
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
 const executor = (resolve: (value: unknown) => void): void => {
@@ -78,7 +80,7 @@ function makeCancellable(
       resolve(value)
     }
     const call = exchange.postCancellable(pool, command, name, args, settings, settle)
-    signal.addEventListener('abort', abort, { once: true })
+    signal.addEventListener('abort', abort, ONCE)
     // A getter among the arguments may have aborted it.
     if (signal.aborted) abort()
   })

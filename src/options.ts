@@ -347,17 +347,24 @@ export function checkOptions<T extends object>(
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw invalid(`${of} takes its options as an object, got ${shown(given)}.`)
   const checked: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(given) as [string, unknown][]) {
-    const row = rows.find((row) => row.name === name)
+  // No list of pairs and no function for each: `with()` is called for every call that has a signal of its own.
+  for (const name of Object.keys(given)) {
+    const row = rowOf(name, rows)
     if (row === undefined) {
       const names = rows.map((row) => row.name)
       throw invalid(
         `${of} has no option ${shown(name)}.${didYouMean(name, names)} It takes ${names.join(', ')}.`,
       )
     }
+    const value = (given as Record<string, unknown>)[name]
     if (value !== undefined) checked[name] = checkOption(row, value)
   }
   return checked as T
+}
+
+function rowOf(name: string, rows: readonly OptionRow[]): OptionRow | undefined {
+  for (const row of rows) if (row.name === name) return row
+  return undefined
 }
 
 /**
@@ -411,54 +418,61 @@ export function rangeOf(row: OptionRow): string {
 }
 
 function checkOption(row: OptionRow, value: unknown): unknown {
-  const refuse = (): never => {
-    throw invalid(`${row.name} must be ${rangeOf(row)}, got ${shown(value)}.`)
-  }
   switch (row.type) {
     case 'integer':
       if (row.or !== undefined && value === row.or) return value
-      return Number.isInteger(value) && within(row, value as number) ? value : refuse()
+      return Number.isInteger(value) && within(row, value as number) ? value : refuse(row, value)
     case 'milliseconds':
       // What is just below zero would be rounded up to it.
       return Number.isFinite(value) &&
         (value as number) >= 0 &&
         within(row, Math.ceil(value as number))
         ? Math.ceil(value as number)
-        : refuse()
+        : refuse(row, value)
     case 'string':
-      return isText(value) && value !== '' && Buffer.byteLength(value) <= 255 ? value : refuse()
+      return isText(value) && value !== '' && Buffer.byteLength(value) <= 255
+        ? value
+        : refuse(row, value)
     case 'strings':
-      return Array.isArray(value) && value.every(isText) ? [...value] : refuse()
+      return Array.isArray(value) && value.every(isText) ? [...value] : refuse(row, value)
     case 'environment':
-      return isEnvironment(value) ? { ...value } : refuse()
+      return isEnvironment(value) ? { ...value } : refuse(row, value)
     case 'path':
       if (value instanceof URL && value.protocol === 'file:') return fileURLToPath(value)
-      return isText(value) && value !== '' ? value : refuse()
+      return isText(value) && value !== '' ? value : refuse(row, value)
     case 'module':
-      return value instanceof URL || (isText(value) && isAbsolute(value)) ? value : refuse()
+      return value instanceof URL || (isText(value) && isAbsolute(value))
+        ? value
+        : refuse(row, value)
     case 'codec':
-      return value === 'structured' || value === 'json' || isCodec(value) ? value : refuse()
+      return value === 'structured' || value === 'json' || isCodec(value)
+        ? value
+        : refuse(row, value)
     case 'function':
-      return typeof value === 'function' ? value : refuse()
+      return typeof value === 'function' ? value : refuse(row, value)
     case 'commands':
-      return isObject(value) ? checkCommands(value) : refuse()
+      return isObject(value) ? checkCommands(value) : refuse(row, value)
     case 'key':
       return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= MAX_KEY_BYTES
         ? value
-        : refuse()
+        : refuse(row, value)
     case 'workers':
       if (value === 'auto') return value
       if (isObject(value)) return checkRange(value)
       return Number.isInteger(value) && within({ min: 1, max: limits.maxWorkers }, value as number)
         ? value
-        : refuse()
+        : refuse(row, value)
     case 'signal':
-      return value instanceof AbortSignal ? value : refuse()
+      return value instanceof AbortSignal ? value : refuse(row, value)
     case 'boolean':
-      return typeof value === 'boolean' ? value : refuse()
+      return typeof value === 'boolean' ? value : refuse(row, value)
     case 'one of':
-      return row.values.includes(value as string) ? value : refuse()
+      return row.values.includes(value as string) ? value : refuse(row, value)
   }
+}
+
+function refuse(row: OptionRow, value: unknown): never {
+  throw invalid(`${row.name} must be ${rangeOf(row)}, got ${shown(value)}.`)
 }
 
 /** @throws PlumpError `ERR_PLUMP_INVALID_OPTION`, `ERR_PLUMP_INVALID_COMMAND_NAME` */
