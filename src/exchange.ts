@@ -162,6 +162,8 @@ export class Exchange {
   #chainBegan = 0
   /** It begins with the next look. */
   #chainBegins = false
+  /** Sending something large took long while a look was queued: the event loop must go on before that. */
+  #isOverdue = false
   /** When a chain ended. */
   #lastLook = 0
   #fromLoop = false
@@ -509,13 +511,14 @@ export class Exchange {
     const words = this.#words
     for (let i = 0, at = WORD.calls + CALL.status; i < count; i++, at += CALL.words)
       if (words[at] !== 0) this.#refused(at - CALL.status)
-    if (words[WORD.asleep] === 1) {
-      // Nobody would watch for the answers: they wake the event loop.
-      if (this.#state === ASLEEP) this.#hold()
-    } else if (this.#state === ASLEEP) {
-      this.#beginChain(began)
+    // Whether nobody would watch for the answers: they wake the event loop.
+    const asleep = words[WORD.asleep] === 1
+    if (this.#state === ASLEEP) {
+      if (asleep) this.#hold()
+      else this.#beginChain(began)
     } else {
-      this.#sent = true
+      if (!asleep) this.#sent = true
+      this.#isOverdue ||= began !== undefined && (this.nowUs() - began) >>> 0 >= CHAIN_US
     }
   }
 
@@ -651,13 +654,15 @@ export class Exchange {
 
   /** The next look: after the microtasks that are queued now, or, after a millisecond of them, when the event loop went on. */
   #queueLook(now: number): void {
-    if ((now - this.#chainBegan) >>> 0 < CHAIN_US) {
-      this.#queueMicrotask()
-    } else {
-      this.#state = QUEUED
-      this.#fromLoop = true
-      setImmediate(this.#lookFromLoop)
-    }
+    if ((now - this.#chainBegan) >>> 0 < CHAIN_US) this.#queueMicrotask()
+    else this.#lookLater()
+  }
+
+  /** The next look: when the event loop went on. */
+  #lookLater(): void {
+    this.#state = QUEUED
+    this.#fromLoop = true
+    setImmediate(this.#lookFromLoop)
   }
 
   #queueMicrotask(): void {
@@ -669,6 +674,7 @@ export class Exchange {
 
   readonly #lookFromLoop = (): void => {
     this.#chainBegins = true
+    this.#isOverdue = false
     this.#look()
   }
 
@@ -677,6 +683,10 @@ export class Exchange {
     this.#state = LOOKING
     if (this.#calls > 0) this.#submitCalls()
     if (this.#answers > 0) this.flushAnswers()
+    if (this.#isOverdue) {
+      this.#lookLater()
+      return
+    }
     this.#sent = false
     const worker = this.#worker
     const expects = worker !== undefined || this.inFlight > 0
