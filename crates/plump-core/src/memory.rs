@@ -7,7 +7,7 @@
 //!
 //! ## System calls (Linux)
 //! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`,
-//! `pwrite`, `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLLAPSE)`, `socketpair`, `sendmsg`, `recvmsg`, `getsockopt`.
+//! `pwrite`, `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE, MADV_COLLAPSE)`, `socketpair`, `sendmsg`, `recvmsg`, `getsockopt`.
 //!
 //! ## What the other process can still do
 //! It can write any byte at any moment: whoever reads treats every value as hostile. It can punch holes
@@ -25,10 +25,10 @@ mod linux;
 #[cfg(not(target_os = "linux"))]
 pub use absent::{
     LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
-    SharedMemory, fill_fresh,
+    SharedMemory, prefer_large_pages,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{
     LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
-    SharedMemory, fill_fresh,
+    SharedMemory, prefer_large_pages,
 };

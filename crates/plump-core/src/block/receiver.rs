@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, fill_fresh};
+use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, prefer_large_pages};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -197,10 +197,11 @@ impl ReceivedBlock {
         if into.len() != self.length {
             return false;
         }
-        fill_fresh(into, |at, part| match &self.place {
-            Place::Arena(offset) => self.shared.arena.copy_out(offset + at, part),
-            Place::Lent(mapping) => mapping.copy_out(at, part),
-        });
+        prefer_large_pages(into);
+        match &self.place {
+            Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
+            Place::Lent(mapping) => mapping.copy_out(0, into),
+        }
         true
     }
 }

@@ -118,13 +118,8 @@ impl SharedMemory {
     }
 }
 
-/// Fills memory; nobody asks for large pages here.
-pub fn fill_fresh(
-    memory: &mut [MaybeUninit<u8>],
-    mut write: impl FnMut(usize, &mut [MaybeUninit<u8>]),
-) {
-    write(0, memory);
-}
+/// Asks for large pages: here nobody does.
+pub fn prefer_large_pages(_memory: &mut [MaybeUninit<u8>]) {}
 
 fn refusal() -> io::Error {
     io::Error::new(

@@ -258,12 +258,9 @@ pub const LARGE_PAGE: usize = 2 << 20;
 const MADV_COLLAPSE: libc::c_int = 25;
 
 /// Longer than a large page takes that the machine has at hand (a tenth to a quarter of a millisecond), and than small pages
-/// for as many bytes ([`SMALL_PAGES_PER_LARGE`]). It is that long where pages have to be moved about to make room, and on virtual machines whose
+/// for as many bytes (one). It is that long where pages have to be moved about to make room, and on virtual machines whose
 /// host has taken the memory back (5 ms each). What is left is better made of small ones.
 const TOO_LONG: Duration = Duration::from_millis(2);
-
-/// What as many bytes as a large page has take with small ones.
-const SMALL_PAGES_PER_LARGE: Duration = Duration::from_millis(1);
 
 /// So long nobody asks for large pages of files again where one took too long.
 const PAUSE_NS: u64 = 1_000_000_000;
@@ -301,40 +298,18 @@ fn make_large(
     Ok(whole)
 }
 
-/// Fills private memory that nobody has written yet, by `write`, which is given each part of it once, in turn, and where it
-/// begins. Large pages are asked for, with which it takes a quarter of the time, until as much time was lost on slow ones as
-/// small ones would take for all of it. Those that were made are quick the next time, so the same memory costs that once.
-pub fn fill_fresh(
-    memory: &mut [MaybeUninit<u8>],
-    mut write: impl FnMut(usize, &mut [MaybeUninit<u8>]),
-) {
-    let mut at = memory.as_ptr().align_offset(LARGE_PAGE).min(memory.len());
-    let end = at + (memory.len() - at) / LARGE_PAGE * LARGE_PAGE;
-    advise(&mut memory[at..end], libc::MADV_HUGEPAGE);
-    write(0, &mut memory[..at]);
-    let mut patience =
-        SMALL_PAGES_PER_LARGE * u32::try_from((end - at) / LARGE_PAGE).unwrap_or(u32::MAX);
-    while at < end {
-        let began = Instant::now();
-        write(at, &mut memory[at..at + LARGE_PAGE]);
-        at += LARGE_PAGE;
-        let took = began.elapsed();
-        if took > TOO_LONG {
-            patience = patience.saturating_sub(took);
-        }
-        if patience.is_zero() {
-            advise(&mut memory[at..end], libc::MADV_NOHUGEPAGE);
-            break;
-        }
+/// Asks for large pages behind private memory that is about to be written for the first time: that takes a quarter of
+/// the time of small ones. A wish: where it can't be had, nothing is lost.
+pub fn prefer_large_pages(memory: &mut [MaybeUninit<u8>]) {
+    let before = memory.as_ptr().align_offset(LARGE_PAGE);
+    if before >= memory.len() {
+        return;
     }
-    write(at, &mut memory[at..]);
-}
-
-/// A wish: where it can't be had, nothing is lost.
-fn advise(memory: &mut [MaybeUninit<u8>], advice: libc::c_int) {
-    if !memory.is_empty() {
-        // SAFETY: whole pages inside of memory that this process has; the advice changes no byte of it.
-        unsafe { libc::madvise(memory.as_mut_ptr().cast(), memory.len(), advice) };
+    let whole = (memory.len() - before) / LARGE_PAGE * LARGE_PAGE;
+    if whole > 0 {
+        let start = memory[before..].as_mut_ptr();
+        // SAFETY: the pages lie inside of memory that this process has; the advice changes no byte of it.
+        unsafe { libc::madvise(start.cast(), whole, libc::MADV_HUGEPAGE) };
     }
 }
 
@@ -431,21 +406,5 @@ mod tests {
         assert_eq!(memory.reserve_large(PAGE, 2 * LARGE_PAGE).unwrap(), 0);
         assert_eq!(memory.reserve_large(LARGE_PAGE, PAGE).unwrap(), 0);
         assert!(memory.reserve_large(LARGE_PAGE, 4 * LARGE_PAGE).is_err());
-    }
-
-    #[test]
-    fn fresh_memory_is_filled_from_its_beginning_to_its_end_once() {
-        for (before, length) in [(0, 0), (1, 100), (0, LARGE_PAGE), (5, 3 * LARGE_PAGE + 77)] {
-            let mut memory = vec![MaybeUninit::new(0_u8); before + length];
-            let mut end = 0;
-            fill_fresh(&mut memory[before..], |at, part| {
-                assert_eq!(at, end);
-                end += part.len();
-                part.fill(MaybeUninit::new(7));
-                // Slow ones change how the rest is filled, and nothing else.
-                std::thread::sleep(TOO_LONG * 2 * u32::from(at > LARGE_PAGE));
-            });
-            assert_eq!(end, length);
-        }
     }
 }
