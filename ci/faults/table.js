@@ -1680,7 +1680,8 @@ export const table = [
     line: 'a fraction where an integer is asked for is refused',
     file: 'src/options.ts',
     find: 'return Number.isInteger(value) && within(row, value as number) ? value : refuse(row, value)',
-    replace: 'return Number.isFinite(value) && within(row, value as number) ? value : refuse(row, value)',
+    replace:
+      'return Number.isFinite(value) && within(row, value as number) ? value : refuse(row, value)',
     tests: ['options.test.ts'],
     match: [
       'with: *',
