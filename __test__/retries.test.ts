@@ -169,7 +169,8 @@ test.serial(
     t.is(lines().length, 1)
     const late = pool.with({ timeoutMs: 100, graceMs: 0 }).acall('diesTwice', file, 100, 'hang')
     t.is((await errorOf(late)).code, 'ERR_PLUMP_CALL_TIMEOUT')
-    t.is(typeof (await pool.acall('pid')), 'number')
+    // What the worker begins just before it is ended goes with it.
+    while ((await pool.acall('pid').catch(() => 0)) === 0);
     await sleep(100)
     t.is(lines().length, 2)
   },
