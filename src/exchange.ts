@@ -433,8 +433,7 @@ export class Exchange {
   flushAnswers(out?: Outgoing): void {
     if (this.#answers === 0) return
     // What was held back has no segments: those that are there belong to what follows.
-    const held = out ?? this.#outgoing[0]!
-    if (held !== this.#attached) this.attach(held)
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
     if (out === undefined || out.segments.length === 0) {
@@ -538,8 +537,7 @@ export class Exchange {
 
   /** Without `out` those that were held back, which have no segments: any that are there belong to what follows. */
   #sendCalls(out: Outgoing | undefined): void {
-    const held = out ?? this.#outgoing[0]!
-    if (held !== this.#attached) this.attach(held)
+    this.attach(out ?? this.#outgoing[0]!)
     this.#words[WORD.records] = this.#calls
     this.#calls = 0
     if (out === undefined || out.segments.length === 0) {

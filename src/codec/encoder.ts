@@ -12,7 +12,7 @@ import {
   widen,
   widthOf,
 } from './packed-numbers.js'
-import { writePlain } from './plain.js'
+import { isInt32, writePlain } from './plain.js'
 import { arrayBucket, OTHER_BUCKET, References } from './references.js'
 import { propertyStep, Refusal } from './refusal.js'
 import { shapeRoot, type ShapeNode } from './shapes.js'
@@ -662,11 +662,6 @@ export class Encoder {
     writeString(out, name, this.#maxBytes)
     if (typeof stack === 'string') writeString(out, stack, this.#maxBytes)
   }
-}
-
-/** Whether it is sent as an integer: not -0, which must stay what it is. */
-function isInt32(value: number): boolean {
-  return (value | 0) === value && (value !== 0 || 1 / value > 0)
 }
 
 /**

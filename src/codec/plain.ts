@@ -77,7 +77,7 @@ export function writePlain(out: Outgoing, value: unknown): boolean {
     else return false
     bytes[at] = tag
     out.position = at + 1
-  } else if ((value | 0) === value && (value !== 0 || 1 / value > 0)) {
+  } else if (isInt32(value)) {
     if (value >= 0 && value < SMALL_INT_LIMIT) {
       bytes[at] = value
       out.position = at + 1
@@ -104,4 +104,9 @@ export function writePlain(out: Outgoing, value: unknown): boolean {
     out.position = at + 9
   }
   return true
+}
+
+/** Whether it is sent as an integer: not -0, which must stay what it is. */
+export function isInt32(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0)
 }

@@ -200,7 +200,7 @@ impl ReceivedBlock {
         prefer_large_pages(into);
         match &self.place {
             Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
-            Place::Lent(mapping) => mapping.copy_out(0, into),
+            Place::Lent(mapping) => mapping.copy_out(into),
         }
         true
     }

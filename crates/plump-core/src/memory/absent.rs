@@ -248,7 +248,7 @@ impl LentMapping {
     }
 
     /// Copies bytes out.
-    pub fn copy_out(&self, _offset: usize, _into: &mut [MaybeUninit<u8>]) {
+    pub fn copy_out(&self, _into: &mut [MaybeUninit<u8>]) {
         match self.never {}
     }
 

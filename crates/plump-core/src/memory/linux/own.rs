@@ -354,20 +354,14 @@ impl LentMapping {
         self.form() == room.form && self.mapping.move_to(room.mapping).is_ok()
     }
 
-    /// Copies from `offset` on until `into` is full.
+    /// Copies its first bytes until `into` is full.
     ///
     /// # Panics
     /// When there are not so many bytes.
-    pub fn copy_out(&self, offset: usize, into: &mut [MaybeUninit<u8>]) {
-        let bytes = self.mapping.bytes - self.skipped;
-        assert!(
-            offset
-                .checked_add(into.len())
-                .is_some_and(|end| end <= bytes)
-        );
-        // SAFETY: the range lies inside, as was just seen.
-        let start = unsafe { self.as_ptr().add(offset) };
-        // SAFETY: as above; `into` is memory of its own.
+    pub fn copy_out(&self, into: &mut [MaybeUninit<u8>]) {
+        assert!(into.len() <= self.mapping.bytes - self.skipped);
+        let start = self.as_ptr();
+        // SAFETY: so many bytes lie inside, as was just seen; `into` is memory of its own.
         unsafe { std::ptr::copy_nonoverlapping(start, into.as_mut_ptr().cast(), into.len()) };
     }
 
