@@ -103,6 +103,8 @@ export interface CancellableCall {
 const INCOMING_BYTES = 256 * 1024
 /** `watchUs`: go to sleep at once if nothing is there. */
 const SLEEP = 0xffffffff
+/** `watchUs`: neither watch nor sleep. */
+const LOOK = 0
 /** How long a chain of microtasks keeps timers and I/O waiting. */
 const CHAIN_US = 1_000
 /**
@@ -688,7 +690,9 @@ export class Exchange {
     this.#sent = false
     const worker = this.#worker
     const expects = worker !== undefined || this.inFlight > 0
-    words[WORD.watchUs] = expects && this.#watchUs > 0 ? this.#watchUs : SLEEP
+    // What can be got ready for the next large payload is done before anything is waited for.
+    if (this.#tookLarge) words[WORD.watchUs] = LOOK
+    else words[WORD.watchUs] = expects && this.#watchUs > 0 ? this.#watchUs : SLEEP
     if (worker !== undefined) words[WORD.begun] = worker.begun
     this.binding.drain()
     const asleep = words[WORD.asleep] === 1
@@ -699,21 +703,23 @@ export class Exchange {
       this.#chainBegan = looked
     }
     if (count > 0) this.#takeIn(count)
+    else if (this.#tookLarge) this.#makeSpare()
     // What was called for meanwhile is looked for, unless it wakes the event loop by itself.
-    if (asleep && !this.#sent && this.#calls === 0 && this.#answers === 0) {
+    if (asleep && !this.#sent && !this.#tookLarge && this.#calls === 0 && this.#answers === 0) {
       if (worker?.busy === true) this.#tellBegun(worker)
       this.#state = ASLEEP
       // Behind the continuations of what was just settled, which need not wait for that.
       if (count > 0) void resolved.then(this.#reconsider)
       else this.#hold()
-      if (this.#tookLarge) {
-        this.#tookLarge = false
-        this.binding.makeSpare()
-      }
       this.#lastLook = looked
     } else {
       this.#queueLook(looked)
     }
+  }
+
+  #makeSpare(): void {
+    this.#tookLarge = false
+    this.binding.makeSpare()
   }
 
   /** The next look, which tells it otherwise, may be far: those that wait for something let others begin meanwhile. */

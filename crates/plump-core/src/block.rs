@@ -14,7 +14,8 @@
 //! - **Nothing waits for a block.** With no block free, or the limit reached, the payload goes through the channel in
 //!   parts, as it would without blocks.
 //! - **Nothing waits for a garbage collection.** The receiver keeps what it shows to JavaScript without a copy only up
-//!   to half of the limit; the rest it copies into private memory and gives back at once.
+//!   to half of the limit; the rest it copies into private memory, which is kept warm as well ([`Copies`]), and gives back
+//!   at once.
 //!
 //! ## What the other process can do
 //! It can write all of both arenas at any moment, name any range, and give back what it was not lent. So the host never
@@ -29,13 +30,15 @@
 //! Where shared memory cannot be had, and over pipes, there are no blocks.
 
 mod arena;
+mod copies;
 mod lender;
 mod receiver;
 mod sender;
 
 pub use arena::Arena;
+pub use copies::{BlockCopy, Copies};
 pub use lender::{Allocated, AllocatedBlock, Lease, Lender, Refused};
-pub use receiver::{BlockReceiver, ReceivedBlock};
+pub use receiver::{BlockPlace, BlockReceiver, Form, ReceivedBlock};
 pub use sender::BlockSender;
 
 use std::cmp::Reverse;

@@ -1,9 +1,11 @@
 //! What waits for JavaScript: settled calls, calls to run, cancellations, events of pools. Small bytes lie one after
 //! the other in one buffer that is used again, so that a small answer costs no allocation.
 
-use crate::block::ReceivedBlock;
+use crate::block::{BlockCopy, Form, ReceivedBlock};
+use crate::memory::Room;
 use crate::port::Payload;
 use std::collections::VecDeque;
+use std::mem::MaybeUninit;
 
 /// What an entry says. The numbers are those of `KIND` in `src/native.ts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub enum LargeBody {
     Bytes(Vec<u8>),
     /// In shared memory.
     Block(ReceivedBlock),
+    /// In private memory that is used again.
+    Copy(BlockCopy),
 }
 
 impl LargeBody {
@@ -54,6 +58,42 @@ impl LargeBody {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Block(block) => block.len(),
+            Self::Copy(copy) => copy.len(),
+        }
+    }
+
+    /// How JavaScript can be shown it; `None` where it is not worth getting ready for another one like that.
+    #[must_use]
+    pub fn form(&self) -> Option<Form> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Block(block) => block.form(),
+            Self::Copy(copy) => copy.form(),
+        }
+    }
+
+    /// Moves to addresses that were kept for it; `false` when it stays where it was.
+    #[must_use]
+    pub fn move_to(&mut self, room: Room) -> bool {
+        match self {
+            Self::Bytes(_) => false,
+            Self::Block(block) => block.move_to(room),
+            Self::Copy(copy) => copy.move_to(room),
+        }
+    }
+
+    /// Copies it to where only this process can write; `false` when `into` has not its length.
+    #[must_use]
+    pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {
+        match self {
+            Self::Bytes(bytes) => {
+                for (place, byte) in into.iter_mut().zip(bytes) {
+                    place.write(*byte);
+                }
+                bytes.len() == into.len()
+            }
+            Self::Block(block) => block.copy_to(into),
+            Self::Copy(copy) => copy.copy_to(into),
         }
     }
 
@@ -63,6 +103,14 @@ impl LargeBody {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Block(block) => block.to_vec(),
+            Self::Copy(copy) => {
+                let mut bytes = Vec::with_capacity(copy.len());
+                if copy.copy_to(&mut bytes.spare_capacity_mut()[..copy.len()]) {
+                    // SAFETY: there is room for so many bytes, and all of them were written.
+                    unsafe { bytes.set_len(copy.len()) };
+                }
+                bytes
+            }
         }
     }
 
@@ -347,7 +395,7 @@ mod tests {
     fn private(body: Option<LargeBody>) -> Option<Vec<u8>> {
         match body? {
             LargeBody::Bytes(bytes) => Some(bytes),
-            LargeBody::Block(_) => panic!("nothing here came in a block"),
+            LargeBody::Block(_) | LargeBody::Copy(_) => panic!("nothing here came in a block"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The link between a host and a worker: how it is made, and the worker's side of it.
 
-use crate::block::{Arena, BlockReceiver, BlockSender, Blocks};
+use crate::block::{Arena, BlockReceiver, BlockSender, Blocks, Copies};
 use crate::bus::{Event, Mailbox};
 use crate::call_states::{CallTable, Cancelled, NO_PLACE};
 use crate::channel::pipe::PipeChannel;
@@ -80,6 +80,7 @@ pub(crate) fn make_link(
     reactor: &Arc<Reactor>,
     slot: usize,
     options: LinkOptions,
+    copies: &Arc<Copies>,
 ) -> io::Result<MadeLink> {
     let LinkOptions {
         parent,
@@ -110,7 +111,7 @@ pub(crate) fn make_link(
     ends.extend(data_ends);
     let mut data = Port::new(data, Order::Interleaved, max_payload_bytes);
     if ring && options.max_block_bytes > 0 {
-        match make_blocks(options) {
+        match make_blocks(options, copies) {
             Ok((blocks, block_ends)) => {
                 data.set_blocks(blocks);
                 ends.extend(block_ends);
@@ -142,7 +143,10 @@ pub(crate) fn make_link(
 
 /// Makes the host's side of the blocks, and the ends that the worker inherits: of its incoming ones, of its outgoing ones,
 /// and of the socket for those that the program filled.
-fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 3])> {
+fn make_blocks(
+    options: LinkOptions,
+    copies: &Arc<Copies>,
+) -> io::Result<(Blocks, [InheritedEnd; 3])> {
     let limit = options.max_block_bytes;
     let to_worker = Arc::new(Arena::create(limit)?);
     let to_host = Arc::new(Arena::create(limit)?);
@@ -152,7 +156,7 @@ fn make_blocks(options: LinkOptions) -> io::Result<(Blocks, [InheritedEnd; 3])> 
     sender.set_giver(giver);
     let blocks = Blocks {
         sender,
-        receiver: BlockReceiver::new(to_host, limit, options.trusted),
+        receiver: BlockReceiver::new(to_host, limit, options.trusted, Arc::clone(copies)),
     };
     Ok((blocks, ends))
 }
@@ -165,7 +169,8 @@ fn open_blocks(numbers: &[u64]) -> io::Result<Blocks> {
     let incoming = Arc::new(Arena::open_inherited(incoming)?);
     let outgoing = Arc::new(Arena::open_inherited(outgoing)?);
     // The host is trusted: it could do anything to its workers.
-    let mut receiver = BlockReceiver::new(incoming, 0, true);
+    let copies = Arc::new(Copies::new(0, Duration::ZERO));
+    let mut receiver = BlockReceiver::new(incoming, 0, true, copies);
     receiver.set_taker(MemoryTaker::open_inherited(taker)?);
     Ok(Blocks {
         sender: BlockSender::new(outgoing, 0, Duration::ZERO),
@@ -337,7 +342,7 @@ impl Environment {
                             let limit = usize::try_from(max_block_bytes).unwrap_or(usize::MAX);
                             let idle = Duration::from_millis(u64::from(block_idle_ms));
                             blocks.sender.set_limits(limit, idle);
-                            blocks.receiver.set_limit(limit);
+                            blocks.receiver.set_limits(limit, idle);
                         }
                     }
                 }

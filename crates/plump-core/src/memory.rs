@@ -6,7 +6,7 @@
 //! pipes; `docs/platforms.md` names that fall-back.
 //!
 //! ## System calls (Linux)
-//! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`,
+//! `memfd_create`, `ftruncate`, `fallocate`, `fcntl(F_ADD_SEALS, F_GET_SEALS, F_SETFD)`, `fstat`, `mmap`, `munmap`, `mremap`,
 //! `pwrite`, `madvise(MADV_POPULATE_WRITE, MADV_HUGEPAGE, MADV_COLLAPSE)`, `socketpair`, `sendmsg`, `recvmsg`, `getsockopt`.
 //!
 //! ## What the other process can still do
@@ -24,11 +24,11 @@ mod linux;
 
 #[cfg(not(target_os = "linux"))]
 pub use absent::{
-    LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
-    SharedMemory, prefer_large_pages,
+    LARGE_PAGE, MappedPart, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, PrivateMemory, Room,
+    RoomForm, SharedMemory, prefer_large_pages,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{
-    LARGE_PAGE, LentForm, LentMapping, LentRoom, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory,
-    SharedMemory, prefer_large_pages,
+    LARGE_PAGE, MappedPart, MemoryGiver, MemoryTaker, OwnMapping, OwnMemory, PrivateMemory, Room,
+    RoomForm, SharedMemory, prefer_large_pages,
 };

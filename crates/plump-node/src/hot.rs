@@ -17,6 +17,7 @@ use plump_core::rules::Asked;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Indexes into `words`; `WORD` in `src/native.ts`.
@@ -494,6 +495,9 @@ fn poll(session: &mut Session) {
     set_wait_outcome(session, outcome);
 }
 
+/// Whether the runtime allows no `ArrayBuffer` over memory that it did not make.
+static REFUSES_EXTERNAL: AtomicBool = AtomicBool::new(false);
+
 /// What owns memory lets go of it. It must take no lock: the garbage collector calls.
 unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `external` made the hint from a box of exactly this type, and a finalizer runs once.
@@ -636,10 +640,13 @@ fn token_of(env: Env, arguments: &[sys::napi_value]) -> Result<u32> {
     }
 }
 
-/// Gives the bytes of a large entry as an `ArrayBuffer` of their own without a copy, or `undefined` where they must be
-/// copied: `copy_large` follows then.
+/// Gives the bytes of a large entry as an `ArrayBuffer` of their own, without a copy or over a copy in warm memory, or
+/// `undefined` where they must be copied to memory of the engine: `copy_large` follows then.
 fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
     let token = token_of(env, arguments)?;
+    if REFUSES_EXTERNAL.load(Ordering::Relaxed) {
+        return Ok(ptr::null_mut());
+    }
     match session::require(|session| session.core.take_large(token))? {
         Some(body) => show(env, body),
         None => Ok(ptr::null_mut()),
@@ -657,6 +664,7 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
     let data = match &mut *body {
         LargeBody::Bytes(bytes) => bytes.as_mut_ptr(),
         LargeBody::Block(block) => block.as_ptr(),
+        LargeBody::Copy(copy) => copy.as_ptr(),
     };
     // SAFETY: the body keeps its memory. Nobody else in this process knows it; who can write to it from another process is
     // trusted, or `take_large` would not have given it.
@@ -664,6 +672,7 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
         Ok(made) => return Ok(made),
         Err(body) => body,
     };
+    REFUSES_EXTERNAL.store(true, Ordering::Relaxed);
     let (mut copy, mut made) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
     let status =
@@ -681,16 +690,7 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
 }
 
 fn copy_body(body: &LargeBody, into: &mut [MaybeUninit<u8>]) -> Result<()> {
-    let fits = match body {
-        LargeBody::Block(block) => block.copy_to(into),
-        LargeBody::Bytes(bytes) => {
-            for (place, byte) in into.iter_mut().zip(bytes) {
-                place.write(*byte);
-            }
-            bytes.len() == into.len()
-        }
-    };
-    if fits {
+    if body.copy_to(into) {
         Ok(())
     } else {
         Err(Error::new(

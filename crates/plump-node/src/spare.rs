@@ -1,22 +1,33 @@
-//! An `ArrayBuffer` that was made before its bytes come.
+//! `ArrayBuffer`s that were made before their bytes come.
 //!
 //! An engine that is given an `ArrayBuffer` over much memory of ours begins to collect garbage at once, while the call that
-//! it is for waits: 2 to 5 ms for 64 MiB, more than all the rest of such a call. So one more is made when JavaScript has
-//! nothing else to do, over addresses that have nothing behind them, and the next payload of the same form moves there.
+//! it is for waits: 2 to 5 ms for 64 MiB, as much as all the rest of such a call. So one more is made when JavaScript has
+//! nothing else to do: over the place in shared memory where the next payload may come, or over addresses that have nothing
+//! behind them and to which it moves.
 
 use crate::hot::external;
 use crate::session;
 use napi::bindgen_prelude::Result;
 use napi::{Env, sys};
+use plump_core::block::{BlockPlace, Form};
 use plump_core::inbox::LargeBody;
-use plump_core::memory::{LentForm, LentRoom};
+use plump_core::memory::Room;
+use std::collections::VecDeque;
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// So many at most, and so many forms are remembered: those that take turns. Three blocks do, and their copies.
+const MOST: usize = 4;
+
 /// What an `ArrayBuffer` keeps.
 enum Owner {
+    /// The place where a payload may come.
+    Place {
+        #[expect(dead_code, reason = "it is kept until it is dropped")]
+        place: BlockPlace,
+    },
     /// Addresses for what comes.
-    Room(LentRoom),
+    Room(Room),
     /// What has come.
     Body {
         #[expect(dead_code, reason = "it is kept until it is dropped")]
@@ -28,46 +39,56 @@ enum Owner {
 
 /// An `ArrayBuffer` that nobody has seen yet.
 struct Spare {
-    form: LentForm,
+    form: Form,
     reference: sys::napi_ref,
     owner: Arc<Mutex<Owner>>,
 }
 
-/// The spare one of an environment.
+/// The spare ones of an environment, oldest first.
 #[derive(Default)]
 pub struct Spares {
-    /// Of the payload that came last.
-    last: Option<LentForm>,
-    wanted: Option<LentForm>,
-    spare: Option<Spare>,
+    /// Of the payloads that came last.
+    seen: VecDeque<Form>,
+    wanted: Vec<Form>,
+    spares: VecDeque<Spare>,
 }
 
 impl Spares {
-    /// A payload of that form has come: the spare, if it is one for it. From the second one of a form on there is to be a
-    /// spare for the next.
-    fn claim(&mut self, form: LentForm) -> Option<Spare> {
-        if self.last.replace(form) == Some(form) {
-            self.wanted = Some(form);
+    /// A payload of that form has come: the spare, if there is one for it. From the second one of a form on there is to be
+    /// a spare for the next.
+    fn claim(&mut self, form: Form) -> Option<Spare> {
+        let spare = self.spares.iter().position(|spare| spare.form == form);
+        let spare = spare.and_then(|at| self.spares.remove(at));
+        if let Some(at) = self.seen.iter().position(|seen| *seen == form) {
+            self.seen.remove(at);
+            if !self.wanted.contains(&form) {
+                self.wanted.push(form.clone());
+            }
+        } else if self.seen.len() == MOST {
+            self.seen.pop_front();
         }
-        self.spare.take_if(|spare| spare.form == form)
+        self.seen.push_back(form);
+        spare
     }
 
-    /// What is to be made, now that there is time.
-    fn take_wanted(&mut self) -> Option<LentForm> {
-        let form = self.wanted.take()?;
-        match &self.spare {
-            Some(spare) if spare.form == form => None,
-            _ => Some(form),
-        }
+    /// One that is to be made, now that there is time.
+    fn take_wanted(&mut self) -> Option<Form> {
+        let form = self.wanted.pop()?;
+        let is_there = self.spares.iter().any(|spare| spare.form == form);
+        (!is_there).then_some(form)
+    }
+
+    /// Adds one; what has to go for it.
+    fn add(&mut self, spare: Spare) -> Option<Spare> {
+        let oldest = (self.spares.len() == MOST).then(|| self.spares.pop_front());
+        self.spares.push_back(spare);
+        oldest.flatten()
     }
 }
 
-/// The spare `ArrayBuffer`, with the body in it; the body comes back where there is none for it.
+/// A spare `ArrayBuffer`, with the body in it; the body comes back where there is none for it.
 pub fn show(env: Env, mut body: LargeBody) -> std::result::Result<sys::napi_value, LargeBody> {
-    let LargeBody::Block(block) = &mut body else {
-        return Err(body);
-    };
-    let Some(form) = block.form() else {
+    let Some(form) = body.form() else {
         return Err(body);
     };
     let Some(spare) = session::with(|session| session.spares.claim(form)).flatten() else {
@@ -79,32 +100,45 @@ pub fn show(env: Env, mut body: LargeBody) -> std::result::Result<sys::napi_valu
         unsafe { sys::napi_get_reference_value(env.raw(), spare.reference, &raw mut made) };
     let is_there = status == sys::Status::napi_ok && !made.is_null();
     let mut owner = spare.owner.lock().unwrap_or_else(PoisonError::into_inner);
-    let moved = match std::mem::replace(&mut *owner, Owner::Nothing) {
-        Owner::Room(room) => is_there && block.move_to(room),
+    let is_behind = match std::mem::replace(&mut *owner, Owner::Nothing) {
+        Owner::Place { .. } => is_there,
+        Owner::Room(room) => is_there && body.move_to(room),
         Owner::Body { .. } | Owner::Nothing => false,
     };
     forget(env, spare.reference);
-    if !moved {
+    if !is_behind {
         return Err(body);
     }
     *owner = Owner::Body { body };
     Ok(made)
 }
 
-/// Makes a spare `ArrayBuffer` where one is wanted; where it can't be had there is none.
+/// Makes the spare `ArrayBuffer`s that are wanted; where they can't be had there are none.
 pub fn make(env: Env) -> Result<sys::napi_value> {
-    if let Some(form) = session::require(|session| session.spares.take_wanted())? {
-        make_for(env, form);
+    while session::require(|session| !session.spares.wanted.is_empty())? {
+        if let Some(form) = session::require(|session| session.spares.take_wanted())? {
+            make_for(env, form);
+        }
     }
     Ok(ptr::null_mut())
 }
 
-fn make_for(env: Env, form: LentForm) {
-    let Ok(room) = LentRoom::new(form) else {
-        return;
+fn make_for(env: Env, form: Form) {
+    let (owner, data, length) = match &form {
+        Form::Place(place) => {
+            let (data, length) = (place.as_ptr(), place.len());
+            let place = place.clone();
+            (Owner::Place { place }, data, length)
+        }
+        Form::Room(form) => {
+            let Ok(room) = Room::new(*form) else {
+                return;
+            };
+            let (data, length) = (room.as_ptr(), room.len());
+            (Owner::Room(room), data, length)
+        }
     };
-    let (data, length) = (room.as_ptr(), room.len());
-    let owner = Arc::new(Mutex::new(Owner::Room(room)));
+    let owner = Arc::new(Mutex::new(owner));
     let kept = Box::new(Arc::clone(&owner));
     // SAFETY: the addresses live as long as the owner; JavaScript is not shown them until there is a payload behind them.
     let Ok(made) = (unsafe { external(env, data, length, kept) }) else {
@@ -121,8 +155,7 @@ fn make_for(env: Env, form: LentForm) {
         reference,
         owner,
     };
-    let before = session::with(|session| session.spares.spare.replace(spare)).flatten();
-    if let Some(before) = before {
+    if let Some(before) = session::with(|session| session.spares.add(spare)).flatten() {
         forget(env, before.reference);
     }
 }

@@ -3,11 +3,13 @@
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use super::BlockRange;
 use super::arena::{Arena, BLOCKS_START};
+use super::copies::WORTH_A_SPARE;
+use super::{BlockCopy, BlockRange, Copies};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::{LentForm, LentMapping, LentRoom, MemoryTaker, prefer_large_pages};
+use crate::memory::{MappedPart, MemoryTaker, Room, RoomForm, prefer_large_pages};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -19,6 +21,53 @@ struct Shared {
     arena: Arc<Arena>,
     /// Bytes that JavaScript holds.
     kept: AtomicUsize,
+    /// Where what it must not hold is copied.
+    copies: Arc<Copies>,
+}
+
+/// Where a payload was: the next one of its length may come there again.
+#[derive(Clone, Debug)]
+pub struct BlockPlace {
+    shared: Arc<Shared>,
+    offset: usize,
+    length: usize,
+}
+
+impl BlockPlace {
+    /// Where its bytes will be. They are the sender's until a payload has come there.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        // SAFETY: a payload lay there, inside of the memory, which lives as long as `self`.
+        unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
+    }
+
+    /// How many there will be.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Never: an empty payload does not travel in a block.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+}
+
+impl PartialEq for BlockPlace {
+    fn eq(&self, other: &Self) -> bool {
+        let range = |place: &Self| (place.offset, place.length);
+        range(self) == range(other) && Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+/// How JavaScript can be shown a payload over memory that was got ready before it came.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Form {
+    /// Where it lies.
+    Place(BlockPlace),
+    /// At addresses that it moves to.
+    Room(RoomForm),
 }
 
 /// The blocks in which the other side sends.
@@ -36,17 +85,21 @@ enum Place {
     /// At that offset of the arena.
     Arena(usize),
     /// In memory that was handed over for it.
-    Lent(LentMapping),
+    Lent(MappedPart),
 }
 
 impl BlockReceiver {
     /// The blocks of `arena`, of which the sender may use `limit` bytes. `keeps`: JavaScript may be shown the bytes where
-    /// they lie, because the other process is trusted.
+    /// they lie, because the other process is trusted; what it is not is copied to memory of `copies`.
     #[must_use]
-    pub fn new(arena: Arc<Arena>, limit: usize, keeps: bool) -> Self {
+    pub fn new(arena: Arc<Arena>, limit: usize, keeps: bool, copies: Arc<Copies>) -> Self {
         let kept = AtomicUsize::new(0);
         Self {
-            shared: Arc::new(Shared { arena, kept }),
+            shared: Arc::new(Shared {
+                arena,
+                kept,
+                copies,
+            }),
             keeps,
             limit,
             taker: None,
@@ -58,9 +111,16 @@ impl BlockReceiver {
         self.taker = Some(taker);
     }
 
-    /// Sets the limit, once the host has said it.
-    pub fn set_limit(&mut self, limit: usize) {
+    /// Sets the limit and how long memory for copies stays warm, once the host has said it.
+    pub fn set_limits(&mut self, limit: usize, idle: Duration) {
         self.limit = limit;
+        self.shared.copies.set_limits(limit, idle);
+    }
+
+    /// The memory for copies.
+    #[must_use]
+    pub fn copies(&self) -> &Copies {
+        &self.shared.copies
     }
 
     /// The payload of a range; `None` when it can't be one of the sender's.
@@ -88,7 +148,7 @@ impl BlockReceiver {
         if !makes_sense(range) {
             return None;
         }
-        let mapping = LentMapping::new(file, offset, length).ok()?;
+        let mapping = MappedPart::lent(file, offset, length).ok()?;
         Some(self.block(range, length, Place::Lent(mapping)))
     }
 
@@ -158,26 +218,43 @@ impl ReceivedBlock {
         match &self.place {
             // SAFETY: the range was seen to lie inside of the memory, which lives as long as `self`.
             Place::Arena(offset) => unsafe { self.shared.arena.memory().as_ptr().add(*offset) },
-            Place::Lent(mapping) => mapping.as_ptr(),
+            Place::Lent(part) => part.as_ptr(),
         }
     }
 
-    /// What addresses memory that was handed over needs; `None` where it was not.
+    /// How JavaScript can be shown it; `None` where it is not worth getting ready for another one like that.
     #[must_use]
-    pub fn form(&self) -> Option<LentForm> {
+    pub fn form(&self) -> Option<Form> {
         match &self.place {
+            Place::Lent(part) => Some(Form::Room(part.form())),
+            Place::Arena(offset) if self.length >= WORTH_A_SPARE => Some(Form::Place(BlockPlace {
+                shared: Arc::clone(&self.shared),
+                offset: *offset,
+                length: self.length,
+            })),
             Place::Arena(_) => None,
-            Place::Lent(mapping) => Some(mapping.form()),
         }
     }
 
-    /// Moves memory that was handed over to addresses that were kept for it; `false` when it stays where it was.
+    /// Moves to addresses that were kept for it; `false` when it stays where it was.
     #[must_use]
-    pub fn move_to(&mut self, room: LentRoom) -> bool {
+    pub fn move_to(&mut self, room: Room) -> bool {
         match &mut self.place {
+            Place::Lent(part) => part.move_to(room),
             Place::Arena(_) => false,
-            Place::Lent(mapping) => mapping.move_to(room),
         }
+    }
+
+    /// The memory for copies.
+    #[must_use]
+    pub fn copies(&self) -> &Copies {
+        &self.shared.copies
+    }
+
+    /// Warm memory for a copy; `None` where it is not worth it, or there is none.
+    #[must_use]
+    pub fn room_for_copy(&self) -> Option<BlockCopy> {
+        Copies::take(&self.shared.copies, self.length)
     }
 
     /// A copy of the payload.
@@ -200,7 +277,7 @@ impl ReceivedBlock {
         prefer_large_pages(into);
         match &self.place {
             Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
-            Place::Lent(mapping) => mapping.copy_out(into),
+            Place::Lent(part) => part.copy_out(into),
         }
         true
     }

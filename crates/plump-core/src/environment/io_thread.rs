@@ -131,17 +131,24 @@ impl State {
             return;
         }
         let workers = self.workers.iter_mut().flatten();
-        let ports = workers
-            .filter_map(|worker| worker.data.as_mut())
-            .chain(self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut()));
-        let next = ports
-            .filter_map(|port| port.blocks()?.sender.shed(now))
+        let uplink = self.uplink.as_mut().and_then(|uplink| uplink.data.as_mut());
+        let uplink = uplink.and_then(|port| port.blocks());
+        let copies = uplink
+            .as_ref()
+            .and_then(|blocks| blocks.receiver.copies().shed(now));
+        let senders = workers
+            .filter_map(|worker| worker.data.as_mut()?.blocks())
+            .chain(uplink);
+        let next = senders
+            .filter_map(|blocks| blocks.sender.shed(now))
+            .chain(copies)
             .min();
         // After those to whom their blocks were lent.
-        let lenders = self.pools.values_mut();
-        let next = next
-            .into_iter()
-            .chain(lenders.filter_map(|pool| pool.lender.shed(now)))
+        let pools = self.pools.values_mut();
+        let next = pools
+            .flat_map(|pool| [pool.lender.shed(now), pool.copies.shed(now)])
+            .flatten()
+            .chain(next)
             .min();
         self.blocks_due = next;
         if let Some(next) = next {

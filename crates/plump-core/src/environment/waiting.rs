@@ -179,16 +179,26 @@ impl Environment {
         }
     }
 
-    /// Takes the bytes of a large entry, if they are such that JavaScript can have them as they are. Otherwise they must be
-    /// copied: [`Environment::take_large_to_copy`].
+    /// Takes the bytes of a large entry, if JavaScript can have them as they are, or a copy in memory that is kept for
+    /// copies. Otherwise they must be copied: [`Environment::take_large_to_copy`].
     #[must_use]
     pub fn take_large(&self, token: u32) -> Option<LargeBody> {
         let mut state = self.shared.lock();
-        let can_be_had = match state.large.get_mut(token)? {
-            LargeBody::Bytes(_) => true,
-            LargeBody::Block(block) => block.keep(),
-        };
-        can_be_had.then(|| state.large.take(token))?
+        let mut room = None;
+        if let LargeBody::Block(block) = state.large.get_mut(token)?
+            && !block.keep()
+        {
+            room = Some(block.room_for_copy()?);
+            if let Some(idle) = block.copies().idle() {
+                state.watch_blocks(idle);
+            }
+        }
+        let body = state.large.take(token)?;
+        self.shared.unlock(state);
+        match (room, body) {
+            (Some(room), LargeBody::Block(block)) => room.fill(&block).map(LargeBody::Copy),
+            (_, body) => Some(body),
+        }
     }
 
     /// Takes the bytes of a large entry, to copy or to forget them.

@@ -1,7 +1,7 @@
 //! Pools: what they are made of, and how many workers they have.
 
 use super::worker::Worker;
-use crate::block::{Allocated, Lender, Refused};
+use crate::block::{Allocated, Copies, Lender, Refused};
 use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
@@ -133,6 +133,7 @@ pub(crate) struct Pool {
     pub(super) turn: usize,
     /// The blocks that its program fills.
     pub lender: Lender,
+    pub copies: Arc<Copies>,
 }
 
 impl State {
@@ -165,10 +166,10 @@ impl State {
             options.commands.clone(),
             Jitter::seeded(seed(id).rotate_left(17)),
         );
-        let lender = Lender::new(
-            usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
-            Duration::from_millis(u64::from(options.block_idle_ms)),
-        );
+        let max_block_bytes = usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX);
+        let block_idle = Duration::from_millis(u64::from(options.block_idle_ms));
+        let lender = Lender::new(max_block_bytes, block_idle);
+        let copies = Arc::new(Copies::new(max_block_bytes, block_idle));
         self.pools.insert(
             id,
             Pool {
@@ -188,6 +189,7 @@ impl State {
                 was_ready: false,
                 turn: 0,
                 lender,
+                copies,
             },
         );
         if elastic {

@@ -3,6 +3,7 @@
 use super::HandedLink;
 use super::pool::{ChannelChoice, PoolOptions, PoolState, too_many_workers};
 use super::worker::Worker;
+use crate::block::Copies;
 use crate::bus::Mailbox;
 use crate::channel::ChannelKind;
 use crate::control::{Control, PROTOCOL};
@@ -37,12 +38,12 @@ impl State {
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
-        let options = Arc::clone(&pool.options);
+        let (options, copies) = (Arc::clone(&pool.options), Arc::clone(&pool.copies));
         pool.restarts.start_began();
         let (slot, serial) = self.place_worker(pool_id, place, &options, true);
         let (shared, reactor) = (self.shared.clone(), Arc::clone(&self.reactor));
         drop(platform::on_spawner_thread(move || {
-            let spawned = match link_for(&reactor, slot, &options, true) {
+            let spawned = match link_for(&reactor, slot, &options, &copies, true) {
                 Err(error) => Err(error),
                 Ok(made) => {
                     let (tap, stderr) = tap_stderr().unzip();
@@ -233,7 +234,7 @@ impl State {
             )));
         };
         pool.links = true;
-        let options = Arc::clone(&pool.options);
+        let (options, copies) = (Arc::clone(&pool.options), Arc::clone(&pool.copies));
         let own = u32::try_from(options.workers).unwrap_or(u32::MAX);
         let is_free = |place: &u32| {
             let mut workers = self.workers.iter().flatten();
@@ -244,7 +245,7 @@ impl State {
         let place = (own..=most).find(is_free).unwrap_or(most);
         let (slot, serial) = self.place_worker(pool_id, place, &options, false);
         self.note_places(pool_id);
-        let made = match link_for(&self.reactor, slot, &options, false) {
+        let made = match link_for(&self.reactor, slot, &options, &copies, false) {
             Ok(made) => made,
             Err(error) => {
                 self.workers[slot] = None;
@@ -398,6 +399,7 @@ fn link_for(
     reactor: &Arc<Reactor>,
     slot: usize,
     options: &PoolOptions,
+    copies: &Arc<Copies>,
     ours: bool,
 ) -> io::Result<MadeLink> {
     let link_options = LinkOptions {
@@ -409,7 +411,7 @@ fn link_for(
         block_idle: Duration::from_millis(u64::from(options.block_idle_ms)),
         trusted: options.trusted,
     };
-    let mut made = link::make_link(reactor, slot, link_options)?;
+    let mut made = link::make_link(reactor, slot, link_options, copies)?;
     let welcome = Control::Welcome {
         protocol: PROTOCOL,
         version: options.version.clone(),

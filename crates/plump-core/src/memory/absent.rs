@@ -180,24 +180,24 @@ impl OwnMapping {
     }
 }
 
-/// What addresses a [`LentMapping`] needs: no value of this type exists.
+/// What addresses a mapping needs: no value of this type exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LentForm {
+pub struct RoomForm {
     never: std::convert::Infallible,
 }
 
-/// Addresses for a [`LentMapping`] to come: no value of this type exists.
+/// Addresses for a mapping to come: no value of this type exists.
 #[derive(Debug)]
-pub struct LentRoom {
+pub struct Room {
     never: std::convert::Infallible,
 }
 
-impl LentRoom {
+impl Room {
     /// Addresses for a mapping of that form.
     ///
     /// # Errors
     /// None here: there is no form to give.
-    pub fn new(form: LentForm) -> io::Result<Self> {
+    pub fn new(form: RoomForm) -> io::Result<Self> {
         match form.never {}
     }
 
@@ -220,30 +220,34 @@ impl LentRoom {
     }
 }
 
-/// A part of somebody else's [`OwnMemory`]: no value of this type exists.
+/// A part of a memory file that is mapped by itself: no value of this type exists.
 #[derive(Debug)]
-pub struct LentMapping {
+pub struct MappedPart {
     never: std::convert::Infallible,
 }
 
-impl LentMapping {
+impl MappedPart {
     /// Maps a part of a file that was handed over.
     ///
     /// # Errors
     /// None here: there is no file to give.
-    pub fn new(file: std::convert::Infallible, _offset: usize, _length: usize) -> io::Result<Self> {
+    pub fn lent(
+        file: std::convert::Infallible,
+        _offset: usize,
+        _length: usize,
+    ) -> io::Result<Self> {
         match file {}
     }
 
     /// What addresses it needs.
     #[must_use]
-    pub fn form(&self) -> LentForm {
+    pub fn form(&self) -> RoomForm {
         match self.never {}
     }
 
     /// Moves to addresses that were kept for it.
     #[must_use]
-    pub fn move_to(&mut self, _room: LentRoom) -> bool {
+    pub fn move_to(&mut self, _room: Room) -> bool {
         match self.never {}
     }
 
@@ -255,6 +259,52 @@ impl LentMapping {
     /// Where the bytes are.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+}
+
+/// Memory of this process alone, which nobody asks for here: no value of this type exists.
+#[derive(Debug)]
+pub struct PrivateMemory {
+    never: std::convert::Infallible,
+}
+
+impl PrivateMemory {
+    /// Refuses.
+    ///
+    /// # Errors
+    /// Always `Unsupported`.
+    pub fn new(_bytes: usize) -> io::Result<Self> {
+        Err(refusal())
+    }
+
+    /// Where it starts.
+    #[must_use]
+    pub fn as_ptr(&self) -> *mut u8 {
+        match self.never {}
+    }
+
+    /// Bytes of it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self.never {}
+    }
+
+    /// There is no value to ask.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        match self.never {}
+    }
+
+    /// What addresses it needs.
+    #[must_use]
+    pub fn form(&self, _shown: usize) -> RoomForm {
+        match self.never {}
+    }
+
+    /// Moves to addresses that were kept for it.
+    #[must_use]
+    pub fn move_to(&mut self, _room: Room, _shown: usize) -> bool {
         match self.never {}
     }
 }

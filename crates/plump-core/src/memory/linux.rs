@@ -1,10 +1,12 @@
 //! Sealed memory files.
 
 mod handing;
+mod mapping;
 mod own;
 
 pub use handing::{MemoryGiver, MemoryTaker};
-pub use own::{LentForm, LentMapping, LentRoom, OwnMapping, OwnMemory};
+pub use mapping::{MappedPart, PrivateMemory, Room, RoomForm};
+pub use own::{OwnMapping, OwnMemory};
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -15,7 +17,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use own::Mapping;
+use mapping::Mapping;
 
 use crate::platform::{InheritedEnd, monotonic_ns};
 

@@ -1,157 +1,14 @@
 //! Memory files that only their maker can write.
 
-use std::fs::File;
 use std::io;
-use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::Arc;
 
+use super::mapping::Mapping;
 use super::{LARGE_PAGE, MADV_COLLAPSE, PAGE, SEALS, allocate, ask_for, check, memory_file};
 
 /// In addition to the size: no new way to write to the file can be had any more, by nobody. What was mapped before stays.
 const OWN_SEALS: libc::c_int = SEALS | libc::F_SEAL_FUTURE_WRITE;
-
-/// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
-/// have large pages.
-#[derive(Debug)]
-pub(super) struct Mapping {
-    start: NonNull<u8>,
-    bytes: usize,
-}
-
-// SAFETY: the mapping belongs to the process and not to a thread, and is only reachable as a raw pointer, whose users
-// say themselves how they keep apart.
-unsafe impl Send for Mapping {}
-// SAFETY: as above; there are no methods on `&self` that touch the bytes, but `replace`, which is one system call.
-unsafe impl Sync for Mapping {}
-
-impl Mapping {
-    /// Maps `bytes` from `offset` on, which lies on a page's boundary; `sharing` is `MAP_SHARED` or `MAP_PRIVATE`.
-    pub(super) fn new(
-        file: &OwnedFd,
-        offset: usize,
-        bytes: usize,
-        sharing: libc::c_int,
-    ) -> io::Result<Self> {
-        let refused = || io::Error::from(io::ErrorKind::InvalidInput);
-        let place = libc::off_t::try_from(offset).map_err(|_| refused())?;
-        let mapping = Self::reserve(offset, bytes)?;
-        // SAFETY: replaces the mapping that was just made and that nobody else knows.
-        let mapped = unsafe {
-            libc::mmap(
-                mapping.start.as_ptr().cast(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                sharing | libc::MAP_FIXED | libc::MAP_NORESERVE,
-                file.as_raw_fd(),
-                place,
-            )
-        };
-        if mapped == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(mapping)
-    }
-
-    /// Addresses for `bytes` of a file from `offset` on. Nothing is behind them but zeroes, which can't be written.
-    fn reserve(offset: usize, bytes: usize) -> io::Result<Self> {
-        let refused = || io::Error::from(io::ErrorKind::InvalidInput);
-        let room = bytes.checked_add(LARGE_PAGE).ok_or_else(refused)?;
-        // SAFETY: a new mapping of nothing at an address of the system's choice.
-        let reserved = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                room,
-                libc::PROT_READ,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if reserved == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let reserved = reserved.cast::<u8>();
-        let before = offset.wrapping_sub(reserved.addr()) % LARGE_PAGE;
-        let after = LARGE_PAGE - before;
-        // SAFETY: `before` is less than `LARGE_PAGE`, so the place and `bytes` behind it lie in what was just mapped.
-        let start = unsafe { reserved.add(before) };
-        if before > 0 {
-            // SAFETY: the part before `start`, which nobody uses.
-            unsafe { libc::munmap(reserved.cast(), before) };
-        }
-        let end = bytes.next_multiple_of(PAGE);
-        if after > end - bytes {
-            // SAFETY: `before + end` is at most `room`, rounded to a page.
-            let tail = unsafe { start.add(end) };
-            // SAFETY: the part behind the last page, which nobody uses.
-            unsafe { libc::munmap(tail.cast(), after - (end - bytes)) };
-        }
-        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, bytes })
-    }
-
-    /// Where it starts. Never make a reference to plain bytes out of it where another process can write them.
-    pub(super) fn as_ptr(&self) -> *mut u8 {
-        self.start.as_ptr()
-    }
-
-    /// Bytes of it.
-    pub(super) fn len(&self) -> usize {
-        self.bytes
-    }
-
-    /// Moves to the addresses of another one of the same size, which goes.
-    fn move_to(&mut self, place: Self) -> io::Result<()> {
-        debug_assert_eq!(self.bytes, place.bytes);
-        // Never unmapped as such: where the call fails, what was there may be gone already, and the addresses another's.
-        let place = ManuallyDrop::new(place);
-        // SAFETY: both are mappings that `reserve` made, of one size. Whoever uses `self` by its pointer holds it and
-        // can't while it is borrowed here; what used `place` finds the other's bytes there from now on.
-        let moved = unsafe {
-            libc::mremap(
-                self.start.as_ptr().cast(),
-                self.bytes,
-                self.bytes,
-                libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED,
-                place.start.as_ptr(),
-            )
-        };
-        if moved == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        self.start = place.start;
-        Ok(())
-    }
-
-    /// Puts memory of this process alone in the place of the file's, in one step: who still reads there reads zeroes.
-    fn replace(&self) -> io::Result<()> {
-        // SAFETY: exactly the mapping that `new` made. It stays mapped, readable and writable throughout, so no access of
-        // others can fail; that the bytes change is what they were told.
-        let mapped = unsafe {
-            libc::mmap(
-                self.start.as_ptr().cast(),
-                self.bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_FIXED,
-                -1,
-                0,
-            )
-        };
-        if mapped == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: the mapping was made by `new` with this address and size, and whoever uses the pointer keeps `self`.
-        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
-    }
-}
 
 /// Where memory of [`OwnMemory`] is mapped in its maker; it outlives the file where somebody still looks at it.
 #[derive(Debug)]
@@ -161,13 +18,13 @@ impl OwnMapping {
     /// Where the memory starts, on a large page's boundary. Only this process can write it.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        self.0.start.as_ptr()
+        self.0.as_ptr()
     }
 
     /// Bytes of it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.bytes
+        self.0.len()
     }
 
     /// Never: memory of 0 bytes is not made.
@@ -264,118 +121,11 @@ impl OwnMemory {
     }
 }
 
-/// What addresses a [`LentMapping`] needs: those of another one with the same form would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LentForm {
-    /// How far it begins behind a large page's boundary.
-    place: usize,
-    bytes: usize,
-    skipped: usize,
-}
-
-/// Addresses for a [`LentMapping`] to come; until then there are zeroes, which can't be written.
-#[derive(Debug)]
-pub struct LentRoom {
-    mapping: Mapping,
-    form: LentForm,
-}
-
-impl LentRoom {
-    /// Addresses for a mapping of that form.
-    ///
-    /// # Errors
-    /// What the system says when there are none left.
-    pub fn new(form: LentForm) -> io::Result<Self> {
-        let mapping = Mapping::reserve(form.place, form.bytes)?;
-        Ok(Self { mapping, form })
-    }
-
-    /// Where the bytes will be.
-    #[must_use]
-    pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: the skipped bytes are part of the mapping.
-        unsafe { self.mapping.start.as_ptr().add(self.form.skipped) }
-    }
-
-    /// How many there will be.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.form.bytes - self.form.skipped
-    }
-
-    /// Never: no payload of 0 bytes is lent.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        false
-    }
-}
-
-/// A part of somebody else's [`OwnMemory`]: what is written to it is seen here alone, and forgotten with it.
-#[derive(Debug)]
-pub struct LentMapping {
-    mapping: Mapping,
-    skipped: usize,
-}
-
-impl LentMapping {
-    /// Maps `length` bytes from `offset` on of a file that was handed over.
-    ///
-    /// # Errors
-    /// `InvalidData` when the file is not sealed or not as long as that; what the system says when it can't be mapped.
-    pub fn new(file: OwnedFd, offset: usize, length: usize) -> io::Result<Self> {
-        let refused = || io::Error::from(io::ErrorKind::InvalidData);
-        // SAFETY: the descriptor is open; only memory files have seals.
-        let seals = check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) })
-            .map_err(|_| refused())?;
-        let file = File::from(file);
-        let end = offset.checked_add(length).ok_or_else(refused)?;
-        if seals & SEALS != SEALS || length == 0 || end as u64 > file.metadata()?.len() {
-            return Err(refused());
-        }
-        let skipped = offset % PAGE;
-        let file = OwnedFd::from(file);
-        let mapping = Mapping::new(&file, offset - skipped, length + skipped, libc::MAP_PRIVATE)?;
-        Ok(Self { mapping, skipped })
-    }
-
-    /// What addresses it needs.
-    #[must_use]
-    pub fn form(&self) -> LentForm {
-        LentForm {
-            place: self.mapping.start.addr().get() % LARGE_PAGE,
-            bytes: self.mapping.bytes,
-            skipped: self.skipped,
-        }
-    }
-
-    /// Moves to addresses that were kept for it; `false` when they are none for this one, or it can't be moved.
-    #[must_use]
-    pub fn move_to(&mut self, room: LentRoom) -> bool {
-        self.form() == room.form && self.mapping.move_to(room.mapping).is_ok()
-    }
-
-    /// Copies its first bytes until `into` is full.
-    ///
-    /// # Panics
-    /// When there are not so many bytes.
-    pub fn copy_out(&self, into: &mut [MaybeUninit<u8>]) {
-        assert!(into.len() <= self.mapping.bytes - self.skipped);
-        let start = self.as_ptr();
-        // SAFETY: so many bytes lie inside, as was just seen; `into` is memory of its own.
-        unsafe { std::ptr::copy_nonoverlapping(start, into.as_mut_ptr().cast(), into.len()) };
-    }
-
-    /// Where the bytes are.
-    #[must_use]
-    pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: `new` has mapped the skipped bytes and those behind them.
-        unsafe { self.mapping.start.as_ptr().add(self.skipped) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{MappedPart, Room};
     use super::*;
+    use std::fs::File;
     use std::io::Write;
     use std::os::fd::FromRawFd;
 
@@ -449,7 +199,7 @@ mod tests {
         for round in 1..4_u8 {
             // SAFETY: as above.
             unsafe { ours.write_bytes(round, 5000) };
-            let lent = LentMapping::new(copy_of(&memory), at, 5000).unwrap();
+            let lent = MappedPart::lent(copy_of(&memory), at, 5000).unwrap();
             for place in [0, 4999] {
                 let (theirs, ours) = (lent.as_ptr().wrapping_add(place), ours.wrapping_add(place));
                 // SAFETY: inside of the mapping, which lives.
@@ -460,8 +210,8 @@ mod tests {
                 assert_eq!(unsafe { ours.read() }, round);
             }
         }
-        assert!(LentMapping::new(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
-        assert!(LentMapping::new(copy_of(&memory), usize::MAX, 2).is_err());
+        assert!(MappedPart::lent(copy_of(&memory), at, 3 * LARGE_PAGE).is_err());
+        assert!(MappedPart::lent(copy_of(&memory), usize::MAX, 2).is_err());
     }
 
     #[test]
@@ -472,10 +222,10 @@ mod tests {
         let ours = memory.mapping().as_ptr().wrapping_add(at);
         // SAFETY: inside, reserved, and nobody else uses it.
         unsafe { ours.write_bytes(1, length) };
-        let first = LentMapping::new(copy_of(&memory), at, length).unwrap();
+        let first = MappedPart::lent(copy_of(&memory), at, length).unwrap();
         // SAFETY: inside of the mapping, which lives.
         unsafe { first.as_ptr().write(99) };
-        let room = LentRoom::new(first.form()).unwrap();
+        let room = Room::new(first.form()).unwrap();
         let place = room.as_ptr();
         assert_eq!(room.len(), length);
         for offset in [0, length - 1] {
@@ -484,7 +234,7 @@ mod tests {
         }
         // SAFETY: inside, reserved, and nobody else uses it.
         unsafe { ours.write_bytes(2, length) };
-        let mut second = LentMapping::new(copy_of(&memory), at, length).unwrap();
+        let mut second = MappedPart::lent(copy_of(&memory), at, length).unwrap();
         assert!(second.move_to(room));
         assert_eq!(second.as_ptr(), place);
         for offset in [0, 4096, length - 1] {
@@ -499,10 +249,10 @@ mod tests {
         // SAFETY: inside of the mapping, which lives.
         assert_eq!(unsafe { first.as_ptr().read() }, 99);
         for other in [
-            LentMapping::new(copy_of(&memory), at - 8, length).unwrap(),
-            LentMapping::new(copy_of(&memory), at, length - 8).unwrap(),
+            MappedPart::lent(copy_of(&memory), at - 8, length).unwrap(),
+            MappedPart::lent(copy_of(&memory), at, length - 8).unwrap(),
         ] {
-            assert!(!second.move_to(LentRoom::new(other.form()).unwrap()));
+            assert!(!second.move_to(Room::new(other.form()).unwrap()));
         }
         assert_eq!(second.as_ptr(), place);
     }
