@@ -1,6 +1,8 @@
 import test from 'ava'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { channel, start, until } from './start.js'
 
 interface Commands {
@@ -51,6 +53,13 @@ function watchBlocks(): () => number {
     for (const [file, bytes] of memoryFiles()) if (!before.has(file)) sum += bytes
     return sum
   }
+}
+
+/** What a process has of the memory for copies, which asks for large pages, bytes. */
+function copiesOf(pid: number): number {
+  const maps = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+  const ours = maps.filter((map) => /^VmFlags:.* hg\b/m.test(map))
+  return ours.reduce((sum, map) => sum + Number(/^Rss: +(\d+) kB$/m.exec(map)![1]) * 1024, 0)
 }
 
 /** Whether this run of the suite has blocks at all. */
@@ -280,3 +289,85 @@ test.serial('a call that timed out gives its block back', async (t) => {
   t.is((await plump.acall('make', 8 * MIB, 7)).length, 8 * MIB)
   t.true(await until(() => blockBytes() === 0))
 })
+
+test.serial(
+  'results stay as they are while others come, whichever way they are shown',
+  async (t) => {
+    for (const options of [{}, { trusted: true }]) {
+      const plump = start<Commands>(t, 'buffers.mjs', options)
+      const kept: { bytes: Buffer; wanted: string }[] = []
+      for (let seed = 0; seed < 24; seed++) {
+        const bytes = filled(17 * MIB, seed)
+        const back = seed % 3 === 0 ? plump.call('echo', bytes) : await plump.acall('echo', bytes)
+        t.true(bytes.equals(back as Buffer), `${seed}`)
+        // Some live on, some are collected and leave their memory to others.
+        if (seed % 4 === 0) kept.push({ bytes: back as Buffer, wanted: digest(bytes) })
+      }
+      for (const { bytes, wanted } of kept) t.is(digest(bytes), wanted)
+    }
+  },
+)
+
+test.serial('arguments stay as they are while others come', async (t) => {
+  const plump = start<Commands>(t, 'buffers.mjs')
+  const all = Array.from({ length: 12 }, (_, seed) => filled(17 * MIB, seed))
+  for (const [index, bytes] of all.entries()) {
+    t.is(await plump.acall('digest', bytes), digest(bytes))
+    if (index % 2 === 0) await plump.acall('keep', bytes)
+  }
+  for (let index = 0; index < 12; index += 2) {
+    t.is(await plump.acall('digestOfKept', index / 2), digest(all[index]!))
+  }
+})
+
+test.serial('memory of copies is used again, and given back when it is idle', async (t) => {
+  if (!hasBlocks) {
+    t.pass('there are no blocks')
+    return
+  }
+  setFlagsFromString('--expose-gc')
+  const gc = runInNewContext('gc') as () => void
+  gc()
+  await new Promise(setImmediate)
+  // What other tests left in this process, which the allocator of the system may have kept.
+  const before = copiesOf(process.pid)
+  const plump = start<Commands>(t, 'buffers.mjs', { blockIdleMs: 500, execArgv: ['--expose-gc'] })
+  const pid = (await plump.ready(), plump.stats().workers[0]!.pid!)
+  // An asynchronous function keeps the last of them alive as long as it runs.
+  const use = async (): Promise<void> => {
+    for (let seed = 0; seed < 8; seed++) {
+      t.is((await plump.acall('make', 20 * MIB, seed)).length, 20 * MIB)
+      gc()
+      await new Promise(setImmediate)
+    }
+  }
+  await use()
+  const taken = copiesOf(process.pid) - before
+  t.true(taken >= 20 * MIB && taken <= 4 * 22 * MIB, `eight results in ${taken >> 20} MiB`)
+  const isCollected = (): boolean => {
+    gc()
+    return copiesOf(process.pid) <= before
+  }
+  t.true(await until(isCollected))
+
+  // A worker that keeps half of what it may shows copies, too.
+  for (let seed = 0; seed < 8; seed++) await plump.acall('keep', filled(40 * MIB, seed))
+  t.true(copiesOf(pid) >= 40 * MIB)
+  t.is(await plump.acall('digestOfKept', 5), digest(filled(40 * MIB, 5)))
+  await plump.acall('forget')
+  t.true(await until(() => copiesOf(pid) === 0))
+})
+
+test.serial(
+  'thousands of results without a turn of the event loop take no more than the limit',
+  (t) => {
+    const plump = start<Commands>(t, 'buffers.mjs', { maxBlockBytes: 32 * MIB })
+    const before = process.memoryUsage.rss()
+    let most = 0
+    for (let seed = 0; seed < 1500; seed++) {
+      t.is((plump.call('make', 2 * MIB, seed) as Buffer)[0], seed % 251)
+      most = Math.max(most, process.memoryUsage.rss() - before)
+    }
+    t.true(most < 512 * MIB, `${most >> 20} MiB`)
+  },
+)

@@ -9,6 +9,8 @@ const ONCE = { once: true } as const
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
+// Put in its place afterwards: what settles a promise keeps its value.
+const nobody = (): void => {}
 const executor = (resolve: (value: unknown) => void): void => {
   given = resolve
 }
@@ -47,7 +49,9 @@ export function callAsync(
     if (settings.signal !== undefined)
       return makeCancellable(pool, command, name, args, settings, settings.signal)
     const promise = new Promise<unknown>(executor)
-    pool.exchange.post(pool, command, name, args, settings, given)
+    const resolve = given
+    given = nobody
+    pool.exchange.post(pool, command, name, args, settings, resolve)
     return promise
   } catch (error) {
     return Promise.reject(error)

@@ -333,7 +333,7 @@ export class Exchange {
     words[WORD.callLow] = call.low
     words[WORD.callHigh] = call.high
     this.binding.cancel()
-    if (words[WORD.status] === 0) this.#takePending(call.token)
+    if (words[WORD.status] === 0) resolverOf(this.#takePending(call.token))
     this.reconsider()
   }
 
@@ -553,7 +553,7 @@ export class Exchange {
   /** A call that was not even made. */
   #refused(at: number): void {
     const words = this.#words
-    const { resolve } = this.#takePending(words[at + CALL.token]!)
+    const resolve = resolverOf(this.#takePending(words[at + CALL.token]!))
     resolve(Promise.reject(statusError(words[at + CALL.status]!)))
   }
 
@@ -764,7 +764,9 @@ export class Exchange {
   #settle(at: number): void {
     const words = this.#words
     // Taken apart at once: a decoder can run the user's code, which makes calls of its own.
-    const { owner, command, resolve } = this.#takePending(words[at + ENTRY.id]!)
+    const call = this.#takePending(words[at + ENTRY.id]!)
+    const { owner, command } = call
+    const resolve = resolverOf(call)
     try {
       switch (words[at + ENTRY.kind]) {
         case KIND.result:
@@ -946,6 +948,15 @@ export class Exchange {
     return false
   }
 }
+
+/** What settles a call, which is not kept: it would keep the answer until the token is used again. */
+function resolverOf(call: PendingCall): PendingCall['resolve'] {
+  const { resolve } = call
+  call.resolve = nobody
+  return resolve
+}
+
+function nobody(): void {}
 
 interface KeptBatch {
   readonly from: number

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use plump_core::block::{Arena, BlockRange, BlockReceiver, BlockSender, Blocks, ReceivedBlock};
+use plump_core::block::{
+    Arena, BlockCopy, BlockRange, BlockReceiver, BlockSender, Blocks, Copies, Form, ReceivedBlock,
+};
 use plump_core::channel::in_process::InProcessChannel;
 use plump_core::frame::{FLAG_BLOCK, FrameKind, Header, MAX_BODY_BYTES};
 use plump_core::limits::{MAX_BLOCKS, MIN_BLOCK_BYTES};
-use plump_core::memory::LARGE_PAGE;
+use plump_core::memory::{LARGE_PAGE, Room};
 use plump_core::port::{Order, Payload, Port, PortError, extend_padded, padded_length};
 use proptest::prelude::*;
 
@@ -30,7 +32,9 @@ fn ends(limit: usize, keeps: bool) -> (Arc<Arena>, BlockSender, BlockReceiver) {
     let arena = Arc::new(Arena::create(limit).expect("shared memory"));
     let other = Arc::new(again(&arena));
     let sender = BlockSender::new(Arc::clone(&arena), limit, IDLE);
-    (arena, sender, BlockReceiver::new(other, limit, keeps))
+    let copies = Arc::new(Copies::new(limit, IDLE));
+    let receiver = BlockReceiver::new(other, limit, keeps, copies);
+    (arena, sender, receiver)
 }
 
 /// The arena as the other process opens it.
@@ -284,6 +288,154 @@ fn an_untrusted_process_never_shows_its_memory() {
     let (_arena, mut sender, receiver) = ends(8 * MIB, false);
     let range = fill(&mut sender, &vec![1; MIB]).unwrap();
     assert!(!receiver.receive(range).unwrap().keep());
+}
+
+// --- copies -----------------------------------------------------------------------------------------------------------
+
+/// A block with that payload, as the other side gets it.
+fn sent(sender: &mut BlockSender, receiver: &BlockReceiver, payload: &[u8]) -> ReceivedBlock {
+    let range = fill(sender, payload).expect("a block");
+    receiver.receive(range).expect("a block of the sender's")
+}
+
+/// The copy of a block, which is given back.
+fn copied(block: ReceivedBlock) -> Option<BlockCopy> {
+    let room = block.room_for_copy()?;
+    Some(room.fill(&block).expect("room for it"))
+}
+
+fn bytes_of(copy: &BlockCopy) -> Vec<u8> {
+    let mut bytes = vec![MaybeUninit::new(0); copy.len()];
+    assert!(copy.copy_to(&mut bytes));
+    assert!(!copy.copy_to(&mut bytes[1..]));
+    // SAFETY: every byte was written.
+    bytes
+        .into_iter()
+        .map(|byte| unsafe { byte.assume_init() })
+        .collect()
+}
+
+#[test]
+fn a_copy_has_memory_of_its_own_which_the_next_one_gets() {
+    let (_arena, mut sender, receiver) = ends(16 * MIB, false);
+    let payloads = [pattern(1, 2 * MIB + 5), pattern(2, 2 * MIB + 5)];
+    let [first, second] =
+        [0, 1].map(|at| copied(sent(&mut sender, &receiver, &payloads[at])).expect("room"));
+    assert_ne!(first.as_ptr(), second.as_ptr());
+    assert_eq!(bytes_of(&first), payloads[0]);
+    assert_eq!(bytes_of(&second), payloads[1]);
+    let place = first.as_ptr();
+    drop(first);
+    let third = copied(sent(&mut sender, &receiver, &pattern(3, 2 * MIB + 6))).expect("room");
+    assert_eq!(third.as_ptr(), place);
+    assert_eq!(bytes_of(&third), pattern(3, 2 * MIB + 6));
+    assert_eq!(bytes_of(&second), payloads[1]);
+}
+
+#[test]
+fn room_is_for_the_payload_it_was_asked_for() {
+    let (_arena, mut sender, receiver) = ends(16 * MIB, false);
+    let block = sent(&mut sender, &receiver, &pattern(1, 2 * MIB));
+    let other = sent(&mut sender, &receiver, &pattern(1, 2 * MIB + 1));
+    assert!(block.room_for_copy().expect("room").fill(&other).is_none());
+    let small = sent(&mut sender, &receiver, &pattern(1, MIB - 1));
+    assert!(small.room_for_copy().is_none());
+}
+
+#[test]
+fn copies_have_a_limit_for_which_free_memory_of_other_sizes_goes() {
+    let (_arena, mut sender, receiver) = ends(16 * MIB, false);
+    let mut made = Vec::new();
+    while let Some(copy) = copied(sent(&mut sender, &receiver, &pattern(1, 3 * MIB))) {
+        made.push(copy);
+    }
+    assert_eq!(made.len(), 5);
+    assert!(copied(sent(&mut sender, &receiver, &pattern(2, 7 * MIB))).is_none());
+    made.truncate(2);
+    let copy = copied(sent(&mut sender, &receiver, &pattern(3, 7 * MIB))).expect("room");
+    assert_eq!(bytes_of(&copy), pattern(3, 7 * MIB));
+    assert_eq!(bytes_of(&made[1]), pattern(1, 3 * MIB));
+}
+
+#[test]
+fn memory_for_copies_is_given_back_when_it_was_free_for_long() {
+    let (_arena, mut sender, receiver) = ends(16 * MIB, false);
+    let copies = receiver.copies();
+    assert_eq!((copies.idle(), copies.shed(Instant::now())), (None, None));
+    let copy = copied(sent(&mut sender, &receiver, &pattern(1, 3 * MIB))).expect("room");
+    assert_eq!(copies.idle(), Some(IDLE));
+    // Who has a copy may keep it for hours: the looks get rarer.
+    let now = Instant::now();
+    let looks: Vec<_> = (0..9)
+        .map(|_| copies.shed(now).expect("a look") - now)
+        .collect();
+    assert_eq!(looks[..3], [IDLE, 2 * IDLE, 4 * IDLE]);
+    assert_eq!(looks[7..], [64 * IDLE; 2]);
+    drop(copy);
+    let now = Instant::now();
+    let due = copies.shed(now).expect("a look");
+    assert!(due <= now + IDLE);
+    assert_eq!(copies.shed(due), None);
+    assert_eq!(copies.idle(), None);
+}
+
+#[test]
+fn a_copy_outlives_what_it_was_made_for() {
+    let (arena, mut sender, receiver) = ends(16 * MIB, false);
+    let copy = copied(sent(&mut sender, &receiver, &pattern(1, 3 * MIB))).expect("room");
+    drop((arena, sender, receiver));
+    assert_eq!(bytes_of(&copy), pattern(1, 3 * MIB));
+}
+
+#[test]
+fn a_large_copy_moves_to_addresses_that_were_kept_for_it() {
+    let (_arena, mut sender, receiver) = ends(128 * MIB, false);
+    let payloads = [pattern(1, 17 * MIB + 9), pattern(2, 17 * MIB + 9)];
+    let first = copied(sent(&mut sender, &receiver, &payloads[0])).expect("room");
+    let Some(Form::Room(form)) = first.form() else {
+        panic!("{:?}", first.form());
+    };
+    let room = Room::new(form).expect("addresses");
+    let place = room.as_ptr();
+    assert_eq!(room.len(), payloads[0].len());
+    let mut second = copied(sent(&mut sender, &receiver, &payloads[1])).expect("room");
+    assert!(second.move_to(room));
+    assert_eq!(second.as_ptr(), place);
+    assert_eq!(bytes_of(&second), payloads[1]);
+    assert_eq!(bytes_of(&first), payloads[0]);
+    let other = copied(sent(&mut sender, &receiver, &pattern(3, 20 * MIB))).expect("room");
+    let mut third = other;
+    assert!(!third.move_to(Room::new(form).expect("addresses")));
+    assert_eq!(bytes_of(&third), pattern(3, 20 * MIB));
+    let small = copied(sent(&mut sender, &receiver, &pattern(4, 2 * MIB))).expect("room");
+    assert_eq!(small.form(), None);
+}
+
+#[test]
+fn the_place_of_a_large_block_is_that_of_the_next_one_there() {
+    let (arena, mut sender, receiver) = ends(128 * MIB, true);
+    let form = |block: &ReceivedBlock| match block.form() {
+        Some(Form::Place(place)) => place,
+        other => panic!("{other:?}"),
+    };
+    let block = sent(&mut sender, &receiver, &pattern(1, 17 * MIB));
+    let place = form(&block);
+    assert_eq!(place.as_ptr(), Some(block.as_ptr()));
+    assert_eq!(place.len(), block.len());
+    let elsewhere = sent(&mut sender, &receiver, &pattern(2, 17 * MIB));
+    assert_ne!(form(&elsewhere), place);
+    drop(block);
+    let again = sent(&mut sender, &receiver, &pattern(3, 17 * MIB));
+    assert_eq!(form(&again), place);
+    drop(again);
+    assert_ne!(
+        form(&sent(&mut sender, &receiver, &pattern(4, 17 * MIB - 8))),
+        place
+    );
+    assert_eq!(sent(&mut sender, &receiver, &pattern(5, MIB)).form(), None);
+    // It keeps no memory.
+    drop((arena, sender, receiver, elsewhere));
+    assert_eq!(place.as_ptr(), None);
 }
 
 // --- ports ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use plump_core::block::{
-    Allocated, AllocatedBlock, Arena, BlockReceiver, BlockSender, Blocks, Lease, Lender,
+    Allocated, AllocatedBlock, Arena, BlockReceiver, BlockSender, Blocks, Copies, Lease, Lender,
     ReceivedBlock, Refused,
 };
 use plump_core::channel::in_process::InProcessChannel;
@@ -31,14 +31,15 @@ fn ports(limit: usize) -> (Port, Port) {
     let mut sender = BlockSender::new(Arc::clone(&arena), limit, IDLE);
     sender.set_giver(giver);
     let incoming = Arc::new(Arena::open_inherited(arena_number).expect("the same arena"));
-    let mut receiver = BlockReceiver::new(incoming, limit, true);
+    let copies = Arc::new(Copies::new(limit, IDLE));
+    let mut receiver = BlockReceiver::new(incoming, limit, true, Arc::clone(&copies));
     let taker = copy_of(end.handle_number());
     receiver.set_taker(MemoryTaker::open_inherited(taker).expect("the other socket"));
     let unused = || Arc::new(Arena::create(limit).expect("shared memory"));
     let mut host = Port::new(Box::new(near), Order::Interleaved, 1 << 30);
     host.set_blocks(Blocks {
         sender,
-        receiver: BlockReceiver::new(unused(), limit, false),
+        receiver: BlockReceiver::new(unused(), limit, false, copies),
     });
     let mut worker = Port::new(Box::new(far), Order::Interleaved, 1 << 30);
     worker.set_blocks(Blocks {

@@ -9,7 +9,7 @@ use crate::hot::external;
 use crate::session;
 use napi::bindgen_prelude::Result;
 use napi::{Env, sys};
-use plump_core::block::{BlockPlace, Form};
+use plump_core::block::Form;
 use plump_core::inbox::LargeBody;
 use plump_core::memory::Room;
 use std::collections::VecDeque;
@@ -21,11 +21,8 @@ const MOST: usize = 4;
 
 /// What an `ArrayBuffer` keeps.
 enum Owner {
-    /// The place where a payload may come.
-    Place {
-        #[expect(dead_code, reason = "it is kept until it is dropped")]
-        place: BlockPlace,
-    },
+    /// Nothing: a payload brings what it lies in.
+    Place,
     /// Addresses for what comes.
     Room(Room),
     /// What has come.
@@ -71,6 +68,14 @@ impl Spares {
         spare
     }
 
+    /// One for whose payloads there is no memory any more.
+    fn take_useless(&mut self) -> Option<Spare> {
+        let is_useless =
+            |spare: &Spare| matches!(&spare.form, Form::Place(place) if place.as_ptr().is_none());
+        let at = self.spares.iter().position(is_useless)?;
+        self.spares.remove(at)
+    }
+
     /// One that is to be made, now that there is time.
     fn take_wanted(&mut self) -> Option<Form> {
         let form = self.wanted.pop()?;
@@ -101,7 +106,7 @@ pub fn show(env: Env, mut body: LargeBody) -> std::result::Result<sys::napi_valu
     let is_there = status == sys::Status::napi_ok && !made.is_null();
     let mut owner = spare.owner.lock().unwrap_or_else(PoisonError::into_inner);
     let is_behind = match std::mem::replace(&mut *owner, Owner::Nothing) {
-        Owner::Place { .. } => is_there,
+        Owner::Place => is_there,
         Owner::Room(room) => is_there && body.move_to(room),
         Owner::Body { .. } | Owner::Nothing => false,
     };
@@ -115,6 +120,9 @@ pub fn show(env: Env, mut body: LargeBody) -> std::result::Result<sys::napi_valu
 
 /// Makes the spare `ArrayBuffer`s that are wanted; where they can't be had there are none.
 pub fn make(env: Env) -> Result<sys::napi_value> {
+    while let Some(useless) = session::require(|session| session.spares.take_useless())? {
+        forget(env, useless.reference);
+    }
     while session::require(|session| !session.spares.wanted.is_empty())? {
         if let Some(form) = session::require(|session| session.spares.take_wanted())? {
             make_for(env, form);
@@ -126,9 +134,10 @@ pub fn make(env: Env) -> Result<sys::napi_value> {
 fn make_for(env: Env, form: Form) {
     let (owner, data, length) = match &form {
         Form::Place(place) => {
-            let (data, length) = (place.as_ptr(), place.len());
-            let place = place.clone();
-            (Owner::Place { place }, data, length)
+            let Some(data) = place.as_ptr() else {
+                return;
+            };
+            (Owner::Place, data, place.len())
         }
         Form::Room(form) => {
             let Ok(room) = Room::new(*form) else {
@@ -140,7 +149,7 @@ fn make_for(env: Env, form: Form) {
     };
     let owner = Arc::new(Mutex::new(owner));
     let kept = Box::new(Arc::clone(&owner));
-    // SAFETY: the addresses live as long as the owner; JavaScript is not shown them until there is a payload behind them.
+    // SAFETY: JavaScript is not shown it until there is a payload behind it, and the owner keeps that and the addresses.
     let Ok(made) = (unsafe { external(env, data, length, kept) }) else {
         return;
     };

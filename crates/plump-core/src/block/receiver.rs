@@ -1,8 +1,8 @@
 //! The receiver's side: where a payload is said to be is checked, then it is copied out or kept, and given back.
 
 use std::mem::MaybeUninit;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::arena::{Arena, BLOCKS_START};
@@ -25,20 +25,22 @@ struct Shared {
     copies: Arc<Copies>,
 }
 
-/// Where a payload was: the next one of its length may come there again.
+/// Where a payload was: the next one of its length may come there again. It does not keep the memory.
 #[derive(Clone, Debug)]
 pub struct BlockPlace {
-    shared: Arc<Shared>,
+    shared: Weak<Shared>,
     offset: usize,
     length: usize,
 }
 
 impl BlockPlace {
-    /// Where its bytes will be. They are the sender's until a payload has come there.
+    /// Where its bytes will be: they are the sender's until a payload has come there. `None` when none can come there any
+    /// more.
     #[must_use]
-    pub fn as_ptr(&self) -> *mut u8 {
-        // SAFETY: a payload lay there, inside of the memory, which lives as long as `self`.
-        unsafe { self.shared.arena.memory().as_ptr().add(self.offset) }
+    pub fn as_ptr(&self) -> Option<*mut u8> {
+        let shared = self.shared.upgrade()?;
+        // SAFETY: a payload lay there, inside of the memory.
+        Some(unsafe { shared.arena.memory().as_ptr().add(self.offset) })
     }
 
     /// How many there will be.
@@ -57,7 +59,7 @@ impl BlockPlace {
 impl PartialEq for BlockPlace {
     fn eq(&self, other: &Self) -> bool {
         let range = |place: &Self| (place.offset, place.length);
-        range(self) == range(other) && Arc::ptr_eq(&self.shared, &other.shared)
+        range(self) == range(other) && Weak::ptr_eq(&self.shared, &other.shared)
     }
 }
 
@@ -228,7 +230,7 @@ impl ReceivedBlock {
         match &self.place {
             Place::Lent(part) => Some(Form::Room(part.form())),
             Place::Arena(offset) if self.length >= WORTH_A_SPARE => Some(Form::Place(BlockPlace {
-                shared: Arc::clone(&self.shared),
+                shared: Arc::downgrade(&self.shared),
                 offset: *offset,
                 length: self.length,
             })),
