@@ -55,10 +55,10 @@ function watchBlocks(): () => number {
   }
 }
 
-/** What a process has of the memory for copies, which asks for large pages, bytes. */
+/** What a process has of the memory for copies, bytes: nothing else says whether it wants large pages. */
 function copiesOf(pid: number): number {
   const maps = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-  const ours = maps.filter((map) => /^VmFlags:.* hg\b/m.test(map))
+  const ours = maps.filter((map) => /^VmFlags:.* (hg|nh)\b/m.test(map))
   return ours.reduce((sum, map) => sum + Number(/^Rss: +(\d+) kB$/m.exec(map)![1]) * 1024, 0)
 }
 

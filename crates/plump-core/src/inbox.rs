@@ -2,7 +2,7 @@
 //! the other in one buffer that is used again, so that a small answer costs no allocation.
 
 use crate::block::{BlockCopy, Form, ReceivedBlock};
-use crate::memory::Room;
+use crate::memory::{Room, prefer_large_pages};
 use crate::port::Payload;
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
@@ -82,9 +82,10 @@ impl LargeBody {
         }
     }
 
-    /// Copies it to where only this process can write; `false` when `into` has not its length.
+    /// Copies it to new memory that only this process can write; `false` when `into` has not its length.
     #[must_use]
     pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {
+        prefer_large_pages(into);
         match self {
             Self::Bytes(bytes) => {
                 for (place, byte) in into.iter_mut().zip(bytes) {
@@ -100,18 +101,15 @@ impl LargeBody {
     /// A copy of it in private memory, or it itself.
     #[must_use]
     pub fn into_vec(self) -> Vec<u8> {
-        match self {
-            Self::Bytes(bytes) => bytes,
-            Self::Block(block) => block.to_vec(),
-            Self::Copy(copy) => {
-                let mut bytes = Vec::with_capacity(copy.len());
-                if copy.copy_to(&mut bytes.spare_capacity_mut()[..copy.len()]) {
-                    // SAFETY: there is room for so many bytes, and all of them were written.
-                    unsafe { bytes.set_len(copy.len()) };
-                }
-                bytes
-            }
+        if let Self::Bytes(bytes) = self {
+            return bytes;
         }
+        let mut bytes = Vec::with_capacity(self.len());
+        if self.copy_to(&mut bytes.spare_capacity_mut()[..self.len()]) {
+            // SAFETY: there is room for so many bytes, and all of them were written.
+            unsafe { bytes.set_len(self.len()) };
+        }
+        bytes
     }
 
     /// Whether it has none.

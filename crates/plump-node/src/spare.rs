@@ -47,15 +47,15 @@ pub struct Spares {
     /// Of the payloads that came last.
     seen: VecDeque<Form>,
     wanted: Vec<Form>,
-    spares: VecDeque<Spare>,
+    made: VecDeque<Spare>,
 }
 
 impl Spares {
     /// A payload of that form has come: the spare, if there is one for it. From the second one of a form on there is to be
     /// a spare for the next.
     fn claim(&mut self, form: Form) -> Option<Spare> {
-        let spare = self.spares.iter().position(|spare| spare.form == form);
-        let spare = spare.and_then(|at| self.spares.remove(at));
+        let spare = self.made.iter().position(|spare| spare.form == form);
+        let spare = spare.and_then(|at| self.made.remove(at));
         if let Some(at) = self.seen.iter().position(|seen| *seen == form) {
             self.seen.remove(at);
             if !self.wanted.contains(&form) {
@@ -72,21 +72,21 @@ impl Spares {
     fn take_useless(&mut self) -> Option<Spare> {
         let is_useless =
             |spare: &Spare| matches!(&spare.form, Form::Place(place) if place.as_ptr().is_none());
-        let at = self.spares.iter().position(is_useless)?;
-        self.spares.remove(at)
+        let at = self.made.iter().position(is_useless)?;
+        self.made.remove(at)
     }
 
     /// One that is to be made, now that there is time.
     fn take_wanted(&mut self) -> Option<Form> {
         let form = self.wanted.pop()?;
-        let is_there = self.spares.iter().any(|spare| spare.form == form);
+        let is_there = self.made.iter().any(|spare| spare.form == form);
         (!is_there).then_some(form)
     }
 
     /// Adds one; what has to go for it.
     fn add(&mut self, spare: Spare) -> Option<Spare> {
-        let oldest = (self.spares.len() == MOST).then(|| self.spares.pop_front());
-        self.spares.push_back(spare);
+        let oldest = (self.made.len() == MOST).then(|| self.made.pop_front());
+        self.made.push_back(spare);
         oldest.flatten()
     }
 }

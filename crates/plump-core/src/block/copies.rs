@@ -38,7 +38,7 @@ pub struct Copies {
 }
 
 impl Copies {
-    /// Memory of `limit` bytes together, which is given back when it was free for `idle`.
+    /// Memory of `limit` bytes and one payload together, which is given back when it was free for `idle`.
     #[must_use]
     pub fn new(limit: usize, idle: Duration) -> Self {
         let warm = Warm {
@@ -92,9 +92,13 @@ impl Copies {
         })
     }
 
-    /// Makes memory, for which free one of other sizes may have to go.
+    /// Makes memory, for which free one of other sizes may have to go. The last one may go beyond the limit: four of 64 MiB
+    /// and a little are in turn where a garbage collection comes late.
     fn make(&self, warm: &mut Warm, capacity: usize) -> Option<PrivateMemory> {
-        while self.bytes.load(Ordering::Relaxed) + capacity > warm.limit {
+        if capacity > warm.limit {
+            return None;
+        }
+        while self.bytes.load(Ordering::Relaxed) >= warm.limit {
             let free = warm.free.iter().enumerate();
             let oldest = free.min_by_key(|(_, (since, _))| *since)?.0;
             self.let_go(warm.free.swap_remove(oldest).1);
@@ -154,7 +158,10 @@ pub struct BlockCopy {
 impl BlockCopy {
     /// Copies a payload here, which must be that for which the memory was taken; `None` when it is not.
     #[must_use]
-    pub fn fill(self, block: &ReceivedBlock) -> Option<Self> {
+    pub fn fill(mut self, block: &ReceivedBlock) -> Option<Self> {
+        if let Some(memory) = &mut self.memory {
+            memory.prepare();
+        }
         let start = self.as_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: `take` gave memory of at least so many bytes, and nobody else knows it.
         let into = unsafe { std::slice::from_raw_parts_mut(start, self.length) };
@@ -188,7 +195,7 @@ impl BlockCopy {
         }
         // SAFETY: so many bytes are there, and `into` is memory of its own.
         unsafe {
-            std::ptr::copy_nonoverlapping(self.as_ptr(), into.as_mut_ptr().cast(), self.length)
+            std::ptr::copy_nonoverlapping(self.as_ptr(), into.as_mut_ptr().cast(), self.length);
         };
         true
     }

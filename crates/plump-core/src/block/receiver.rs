@@ -9,7 +9,7 @@ use super::arena::{Arena, BLOCKS_START};
 use super::copies::WORTH_A_SPARE;
 use super::{BlockCopy, BlockRange, Copies};
 use crate::limits::MAX_BLOCKS;
-use crate::memory::{MappedPart, MemoryTaker, Room, RoomForm, prefer_large_pages};
+use crate::memory::{MappedPart, MemoryTaker, Room, RoomForm};
 
 /// Of a payload that is shown to JavaScript where it lies, at least so much must be what can be shown: a few views must
 /// not hold a large block that was decoded long ago.
@@ -259,24 +259,12 @@ impl ReceivedBlock {
         Copies::take(&self.shared.copies, self.length)
     }
 
-    /// A copy of the payload.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.length);
-        if self.copy_to(&mut bytes.spare_capacity_mut()[..self.length]) {
-            // SAFETY: there is room for so many bytes, and all of them were written.
-            unsafe { bytes.set_len(self.length) };
-        }
-        bytes
-    }
-
     /// Copies the payload into memory that only this process can write; `false` when `into` has not its length.
     #[must_use]
     pub fn copy_to(&self, into: &mut [MaybeUninit<u8>]) -> bool {
         if into.len() != self.length {
             return false;
         }
-        prefer_large_pages(into);
         match &self.place {
             Place::Arena(offset) => self.shared.arena.copy_out(*offset, into),
             Place::Lent(part) => part.copy_out(into),

@@ -278,6 +278,11 @@ impl PrivateMemory {
         Err(refusal())
     }
 
+    /// Makes the pages.
+    pub fn prepare(&mut self) {
+        match self.never {}
+    }
+
     /// Where it starts.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {

@@ -270,6 +270,26 @@ const PAUSE_NS: u64 = 1_000_000_000;
 /// When one took too long the last time, nanoseconds; 0 if none did.
 static SLOW_AT_NS: AtomicU64 = AtomicU64::new(0);
 
+/// Has large pages made one after the other by `make`, which says whether that could be done, as long as it takes no longer
+/// than it should; says how many of so many there are.
+fn make_pages(count: usize, mut make: impl FnMut(usize) -> io::Result<bool>) -> io::Result<usize> {
+    let slow_at = SLOW_AT_NS.load(Ordering::Relaxed);
+    if slow_at != 0 && monotonic_ns().saturating_sub(slow_at) < PAUSE_NS {
+        return Ok(0);
+    }
+    for done in 0..count {
+        let began = Instant::now();
+        if !make(done)? {
+            return Ok(done);
+        }
+        if began.elapsed() > TOO_LONG {
+            SLOW_AT_NS.store(monotonic_ns(), Ordering::Relaxed);
+            return Ok(done + 1);
+        }
+    }
+    Ok(count)
+}
+
 /// Reserves large pages for a range that begins where one does, and puts them into the page table; says how far it came.
 fn make_large(
     file: &OwnedFd,
@@ -277,27 +297,16 @@ fn make_large(
     offset: usize,
     length: usize,
 ) -> io::Result<usize> {
-    let slow_at = SLOW_AT_NS.load(Ordering::Relaxed);
-    if slow_at != 0 && monotonic_ns().saturating_sub(slow_at) < PAUSE_NS {
-        return Ok(0);
-    }
-    let whole = length / LARGE_PAGE * LARGE_PAGE;
-    for done in (0..whole).step_by(LARGE_PAGE) {
-        let began = Instant::now();
+    let pages = make_pages(length / LARGE_PAGE, |page| {
+        let at = offset + page * LARGE_PAGE;
         // A range without any page can't be made large.
-        allocate(file, 0, offset + done, PAGE)?;
+        allocate(file, 0, at, PAGE)?;
         // SAFETY: the range lies inside the mapping.
-        let start = unsafe { mapping.as_ptr().add(offset + done) };
+        let start = unsafe { mapping.as_ptr().add(at) };
         // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
-        if unsafe { libc::madvise(start.cast(), LARGE_PAGE, MADV_COLLAPSE) } < 0 {
-            return Ok(done);
-        }
-        if began.elapsed() > TOO_LONG {
-            SLOW_AT_NS.store(monotonic_ns(), Ordering::Relaxed);
-            return Ok(done + LARGE_PAGE);
-        }
-    }
-    Ok(whole)
+        Ok(unsafe { libc::madvise(start.cast(), LARGE_PAGE, MADV_COLLAPSE) } == 0)
+    })?;
+    Ok(pages * LARGE_PAGE)
 }
 
 /// Asks for large pages behind private memory that is about to be written for the first time: that takes a quarter of

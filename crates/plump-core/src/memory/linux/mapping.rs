@@ -6,7 +6,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
-use super::{LARGE_PAGE, PAGE, SEALS, check};
+use super::{LARGE_PAGE, PAGE, SEALS, check, make_pages};
 
 /// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
 /// have large pages.
@@ -274,20 +274,48 @@ impl MappedPart {
 #[derive(Debug)]
 pub struct PrivateMemory {
     mapping: Mapping,
+    /// Whether it has its pages.
+    ready: bool,
 }
 
 impl PrivateMemory {
-    /// Addresses for `bytes`; the pages come when they are written.
+    /// Addresses for `bytes`; the pages come when they are written, or by [`PrivateMemory::prepare`].
     ///
     /// # Errors
     /// What the system says when there are none left, `InvalidInput` for more than can be addressed.
     pub fn new(bytes: usize) -> io::Result<Self> {
         let mapping = Mapping::reserve(0, bytes)?;
         mapping.replace()?;
-        // A wish: where it can't be had, nothing is lost.
-        // SAFETY: exactly what was just mapped; the advice changes no byte of it.
-        unsafe { libc::madvise(mapping.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
-        Ok(Self { mapping })
+        let ready = false;
+        Ok(Self { mapping, ready })
+    }
+
+    /// Makes the pages, the first time: large ones as far as they can be had quickly. A wish: what can't be had now comes
+    /// when it is written.
+    pub fn prepare(&mut self) {
+        if std::mem::replace(&mut self.ready, true) {
+            return;
+        }
+        let advise = |at: usize, length: usize, advice: libc::c_int| {
+            // SAFETY: the range lies inside of the mapping.
+            let start = unsafe { self.mapping.as_ptr().add(at) };
+            // SAFETY: the range is mapped, on pages' boundaries; the advice changes no byte of it.
+            unsafe { libc::madvise(start.cast(), length, advice) == 0 }
+        };
+        let whole = self.mapping.len();
+        advise(0, whole, libc::MADV_HUGEPAGE);
+        let made = make_pages(whole / LARGE_PAGE, |page| {
+            let at = page * LARGE_PAGE;
+            Ok(advise(at, LARGE_PAGE, libc::MADV_POPULATE_WRITE))
+        });
+        let done = made.unwrap_or(0) * LARGE_PAGE;
+        if done < whole / LARGE_PAGE * LARGE_PAGE {
+            // All of it, though it matters for the rest alone: only a mapping that is one can be moved.
+            advise(0, whole, libc::MADV_NOHUGEPAGE);
+        }
+        if done < whole {
+            advise(done, whole - done, libc::MADV_POPULATE_WRITE);
+        }
     }
 
     /// Where it starts.
