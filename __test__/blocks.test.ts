@@ -55,11 +55,12 @@ function watchBlocks(): () => number {
   }
 }
 
-/** What a process has of the memory for copies, bytes: nothing else says whether it wants large pages. */
+/** What a process has of the memory for copies, bytes. Of what says whether it wants large pages, nothing else is large. */
 function copiesOf(pid: number): number {
   const maps = readFileSync(`/proc/${pid}/smaps`, 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-  const ours = maps.filter((map) => /^VmFlags:.* (hg|nh)\b/m.test(map))
-  return ours.reduce((sum, map) => sum + Number(/^Rss: +(\d+) kB$/m.exec(map)![1]) * 1024, 0)
+  const wanting = maps.filter((map) => /^VmFlags:.* (hg|nh)\b/m.test(map))
+  const sizes = wanting.map((map) => Number(/^Rss: +(\d+) kB$/m.exec(map)![1]) * 1024)
+  return sizes.filter((bytes) => bytes >= MIB).reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** Whether this run of the suite has blocks at all. */
