@@ -17,7 +17,7 @@ use plump_core::rules::Asked;
 use std::ffi::{c_char, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Indexes into `words`; `WORD` in `src/native.ts`.
@@ -498,6 +498,37 @@ fn poll(session: &mut Session) {
 /// Whether the runtime allows no `ArrayBuffer` over memory that it did not make.
 static REFUSES_EXTERNAL: AtomicBool = AtomicBool::new(false);
 
+/// Bytes of payloads that came over a channel and that `ArrayBuffer`s keep.
+static SHOWN_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// Above this they are copied to memory of the engine, which it frees by itself: of memory of ours it says in a turn of the
+/// event loop that it can be freed, and a program that blocks for one call after the other has none.
+const MOST_SHOWN_BYTES: usize = 64 << 20;
+
+/// A body that an `ArrayBuffer` keeps.
+struct Shown(LargeBody);
+
+impl Shown {
+    fn new(body: LargeBody) -> Self {
+        SHOWN_BYTES.fetch_add(Self::counted(&body), Ordering::Relaxed);
+        Self(body)
+    }
+
+    /// Blocks and copies have limits of their own.
+    fn counted(body: &LargeBody) -> usize {
+        match body {
+            LargeBody::Bytes(bytes) => bytes.len(),
+            LargeBody::Block(_) | LargeBody::Copy(_) => 0,
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        SHOWN_BYTES.fetch_sub(Self::counted(&self.0), Ordering::Relaxed);
+    }
+}
+
 /// What owns memory lets go of it. It must take no lock: the garbage collector calls.
 unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `external` made the hint from a box of exactly this type, and a finalizer runs once.
@@ -647,7 +678,8 @@ fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value
     if REFUSES_EXTERNAL.load(Ordering::Relaxed) {
         return Ok(ptr::null_mut());
     }
-    match session::require(|session| session.core.take_large(token))? {
+    let shows_bytes = SHOWN_BYTES.load(Ordering::Relaxed) < MOST_SHOWN_BYTES;
+    match session::require(|session| session.core.take_large(token, shows_bytes))? {
         Some(body) => show(env, body),
         None => Ok(ptr::null_mut()),
     }
@@ -659,9 +691,9 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
         Ok(made) => return Ok(made),
         Err(body) => body,
     };
-    let mut body = Box::new(body);
-    let length = body.len();
-    let data = match &mut *body {
+    let mut body = Box::new(Shown::new(body));
+    let length = body.0.len();
+    let data = match &mut body.0 {
         LargeBody::Bytes(bytes) => bytes.as_mut_ptr(),
         LargeBody::Block(block) => block.as_ptr(),
         LargeBody::Copy(copy) => copy.as_ptr(),
@@ -685,7 +717,7 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
     }
     // SAFETY: the new ArrayBuffer has that length, and nobody else has seen it yet.
     let copy = unsafe { std::slice::from_raw_parts_mut(copy.cast::<MaybeUninit<u8>>(), length) };
-    copy_body(&body, copy)?;
+    copy_body(&body.0, copy)?;
     Ok(made)
 }
 

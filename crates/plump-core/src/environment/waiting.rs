@@ -180,11 +180,15 @@ impl Environment {
     }
 
     /// Takes the bytes of a large entry, if JavaScript can have them as they are, or a copy in memory that is kept for
-    /// copies. Otherwise they must be copied: [`Environment::take_large_to_copy`].
+    /// copies. Otherwise they must be copied: [`Environment::take_large_to_copy`]. So must, without `shows_bytes`, those that
+    /// came over the channel.
     #[must_use]
-    pub fn take_large(&self, token: u32) -> Option<LargeBody> {
+    pub fn take_large(&self, token: u32, shows_bytes: bool) -> Option<LargeBody> {
         let mut state = self.shared.lock();
         let mut room = None;
+        if !shows_bytes && matches!(state.large.get_mut(token)?, LargeBody::Bytes(_)) {
+            return None;
+        }
         if let LargeBody::Block(block) = state.large.get_mut(token)?
             && !block.keep()
         {
