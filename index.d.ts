@@ -239,10 +239,11 @@ export interface PlumpOptions<Commands = AnyCommands> {
 	maxDepth?: number;
 	/**
 	 * Shared memory that large payloads between the host and one worker may take in each direction, bytes; 0 = none. What
-	 * finds no room there takes a slower way. Default 256 MiB.
+	 * finds no room there takes a slower way. Memory for copies of results has the same limit, for all workers together.
+	 * Default 256 MiB.
 	 */
 	maxBlockBytes?: number;
-	/** Milliseconds after which shared memory that is not used any more is given back to the system. Default 1,000. */
+	/** Milliseconds after which memory for large payloads that is not used any more is given back to the system. Default 1,000. */
 	blockIdleMs?: number;
 	/**
 	 * Large results are not copied: the host is shown the worker's memory, which the worker could still write. Only for
