@@ -6,7 +6,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
 
-use super::{LARGE_PAGE, PAGE, SEALS, check, make_pages};
+use super::{LARGE_PAGE, PAGE, SEALS, ask_for, check, make_pages};
 
 /// A mapping at an address that lies as far behind a large page's boundary as its bytes do in the file: only so can both
 /// have large pages.
@@ -282,8 +282,10 @@ impl PrivateMemory {
     /// Addresses for `bytes`; the pages come when they are written, or by [`PrivateMemory::prepare`].
     ///
     /// # Errors
-    /// What the system says when there are none left, `InvalidInput` for more than can be addressed.
+    /// `OutOfMemory` for more than the machine has available, `InvalidInput` for more than can be addressed, and what the
+    /// system says when there are no addresses left.
     pub fn new(bytes: usize) -> io::Result<Self> {
+        ask_for(bytes)?;
         let mapping = Mapping::reserve(0, bytes)?;
         mapping.replace()?;
         let ready = false;
@@ -353,5 +355,41 @@ impl PrivateMemory {
     pub fn move_to(&mut self, room: Room, shown: usize) -> bool {
         let place = room.place_for(self.form(shown));
         place.is_some_and(|place| self.mapping.move_to(place).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_memory_is_zero_until_it_is_written_and_moves_with_what_is_in_it() {
+        for bytes in [PAGE, LARGE_PAGE + PAGE, 5 * LARGE_PAGE] {
+            let mut memory = PrivateMemory::new(bytes).unwrap();
+            assert!(memory.as_ptr().addr().is_multiple_of(LARGE_PAGE));
+            memory.prepare();
+            for at in [0, bytes / 2, bytes - 1] {
+                let place = memory.as_ptr().wrapping_add(at);
+                // SAFETY: inside of the memory, which nobody else uses.
+                assert_eq!(unsafe { place.read() }, 0);
+                // SAFETY: as above.
+                unsafe { place.write(7) };
+            }
+            memory.prepare();
+            let room = Room::new(memory.form(bytes - 9)).unwrap();
+            let place = room.as_ptr();
+            assert_eq!(room.len(), bytes - 9);
+            assert!(memory.move_to(room, bytes - 9));
+            assert_eq!((memory.as_ptr(), memory.len()), (place, bytes));
+            for at in [0, bytes / 2, bytes - 1] {
+                // SAFETY: as above.
+                assert_eq!(unsafe { place.wrapping_add(at).read() }, 7);
+            }
+            let other = Room::new(memory.form(bytes)).unwrap();
+            assert!(!memory.move_to(other, bytes - 9));
+            assert_eq!(memory.as_ptr(), place);
+        }
+        assert!(PrivateMemory::new(usize::MAX).is_err());
+        assert!(PrivateMemory::new(1 << 46).is_err());
     }
 }
