@@ -1,8 +1,10 @@
 import test from 'ava'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { Worker } from 'node:worker_threads'
 import { channel, start, until } from './start.js'
 
 interface Commands {
@@ -13,6 +15,7 @@ interface Commands {
   keep(bytes: Uint8Array): number
   digestOfKept(index: number): string
   forget(): void
+  digestInThread(bytes: Uint8Array): [string, number]
   die(): void
   add(a: number, b: number): number
 }
@@ -372,3 +375,39 @@ test.serial(
     t.true(most < 512 * MIB, `${most >> 20} MiB`)
   },
 )
+
+test.serial('large results can go on to a thread', async (t) => {
+  const thread = new Worker(
+    `const { createHash } = require('node:crypto')
+     const { parentPort } = require('node:worker_threads')
+     const kept = []
+     parentPort.on('message', (bytes) => {
+       kept.push(bytes)
+       parentPort.postMessage(kept.map((one) => createHash('sha1').update(one).digest('hex')))
+     })`,
+    { eval: true },
+  )
+  t.teardown(() => thread.terminate())
+  for (const options of [{}, { trusted: true }]) {
+    const plump = start<Commands>(t, 'buffers.mjs', options)
+    for (const [seed, size] of [200_000, 2 * MIB, 20 * MIB, 20 * MIB, 20 * MIB].entries()) {
+      const bytes = await plump.acall('make', size, seed)
+      const wanted = digest(bytes)
+      const answer = once(thread, 'message')
+      thread.postMessage(bytes, [bytes.buffer as ArrayBuffer])
+      // Before Node 21 nothing can move what Node-API has made: it is copied.
+      t.true(bytes.length === 0 || !('transfer' in ArrayBuffer.prototype))
+      const [digests] = (await answer) as [string[]]
+      t.is(digests.at(-1), wanted)
+    }
+  }
+})
+
+test.serial('large arguments can go on to a thread', async (t) => {
+  const plump = start<Commands>(t, 'buffers.mjs')
+  for (const size of [200_000, 2 * MIB, 20 * MIB]) {
+    const bytes = filled(size, size)
+    const moved = await plump.acall('digestInThread', bytes)
+    t.deepEqual(moved, [digest(bytes), 'transfer' in ArrayBuffer.prototype ? 0 : size])
+  }
+})

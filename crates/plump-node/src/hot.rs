@@ -1,6 +1,7 @@
 //! The hot path: raw functions whose arguments and results are words of a table that JavaScript made. A call through
 //! napi-rs' conversions costs some 240 ns, one of these 20.
 
+use crate::large::{self, external};
 use crate::session::{self, Session};
 use crate::spare;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Unknown};
@@ -9,15 +10,12 @@ use plump_core::block::{Allocated, Refused};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
-use plump_core::inbox::LargeBody;
 use plump_core::link::{AnswerKind, Ran};
 use plump_core::platform::monotonic_ns;
 use plump_core::router::CallLimits;
 use plump_core::rules::Asked;
 use std::ffi::{c_char, c_void};
-use std::mem::MaybeUninit;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Indexes into `words`; `WORD` in `src/native.ts`.
@@ -130,8 +128,8 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     }),
     ("take", |_, _| run(take)),
     ("poll", |_, _| run(poll)),
-    ("takeLarge", take_large),
-    ("copyLarge", copy_large),
+    ("takeLarge", large::take),
+    ("copyLarge", large::copy),
     ("makeSpare", |env, _| spare::make(env)),
     ("allocateBlock", allocate_block),
     ("releaseBlock", release_block),
@@ -495,77 +493,6 @@ fn poll(session: &mut Session) {
     set_wait_outcome(session, outcome);
 }
 
-/// Whether the runtime allows no `ArrayBuffer` over memory that it did not make.
-static REFUSES_EXTERNAL: AtomicBool = AtomicBool::new(false);
-
-/// Bytes of payloads that came over a channel and that `ArrayBuffer`s keep.
-static SHOWN_BYTES: AtomicUsize = AtomicUsize::new(0);
-
-/// Above this they are copied to memory of the engine, which it frees by itself: of memory of ours it says in a turn of the
-/// event loop that it can be freed, and a program that blocks for one call after the other has none.
-const MOST_SHOWN_BYTES: usize = 64 << 20;
-
-/// A body that an `ArrayBuffer` keeps.
-struct Shown(LargeBody);
-
-impl Shown {
-    fn new(body: LargeBody) -> Self {
-        SHOWN_BYTES.fetch_add(Self::counted(&body), Ordering::Relaxed);
-        Self(body)
-    }
-
-    /// Blocks and copies have limits of their own.
-    fn counted(body: &LargeBody) -> usize {
-        match body {
-            LargeBody::Bytes(bytes) => bytes.len(),
-            LargeBody::Block(_) | LargeBody::Copy(_) => 0,
-        }
-    }
-}
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        SHOWN_BYTES.fetch_sub(Self::counted(&self.0), Ordering::Relaxed);
-    }
-}
-
-/// What owns memory lets go of it. It must take no lock: the garbage collector calls.
-unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
-    // SAFETY: `external` made the hint from a box of exactly this type, and a finalizer runs once.
-    drop(unsafe { Box::from_raw(hint.cast::<T>()) });
-}
-
-/// An `ArrayBuffer` over memory of ours, which `owner` keeps until it is collected; the owner comes back where the runtime
-/// allows none over memory that it did not make.
-///
-/// # Safety
-/// `data` is `length` bytes that live as long as `owner`, and that nobody writes whom JavaScript must not trust.
-pub unsafe fn external<T>(
-    env: Env,
-    data: *mut u8,
-    length: usize,
-    owner: Box<T>,
-) -> std::result::Result<sys::napi_value, Box<T>> {
-    let hint = Box::into_raw(owner);
-    let mut made = ptr::null_mut();
-    // SAFETY: as the caller says; the finalizer gets the box back.
-    let status = unsafe {
-        sys::napi_create_external_arraybuffer(
-            env.raw(),
-            data.cast::<c_void>(),
-            length,
-            Some(free::<T>),
-            hint.cast::<c_void>(),
-            &raw mut made,
-        )
-    };
-    if status == sys::Status::napi_ok {
-        return Ok(made);
-    }
-    // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
-    Err(unsafe { Box::from_raw(hint) })
-}
-
 fn number(env: Env, arguments: &[sys::napi_value], at: usize) -> Result<f64> {
     let mut number = 0.0;
     let argument = arguments.get(at).copied().unwrap_or(ptr::null_mut());
@@ -652,104 +579,5 @@ fn detach(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
     let buffer = *arguments.first().ok_or_else(missing)?;
     // SAFETY: a value of this call; what is no ArrayBuffer, or can't be detached, is refused by the status.
     unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer) };
-    Ok(ptr::null_mut())
-}
-
-fn token_of(env: Env, arguments: &[sys::napi_value]) -> Result<u32> {
-    let mut token = 0;
-    let argument = arguments.first().copied().unwrap_or(ptr::null_mut());
-    // SAFETY: a value of this call; anything but a number is refused by its status.
-    if unsafe { sys::napi_get_value_uint32(env.raw(), argument, &raw mut token) }
-        == sys::Status::napi_ok
-    {
-        Ok(token)
-    } else {
-        Err(Error::new(
-            Status::NumberExpected,
-            "a token must be a number",
-        ))
-    }
-}
-
-/// Gives the bytes of a large entry as an `ArrayBuffer` of their own, without a copy or over a copy in warm memory, or
-/// `undefined` where they must be copied to memory of the engine: `copy_large` follows then.
-fn take_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
-    let token = token_of(env, arguments)?;
-    if REFUSES_EXTERNAL.load(Ordering::Relaxed) {
-        return Ok(ptr::null_mut());
-    }
-    let shows_bytes = SHOWN_BYTES.load(Ordering::Relaxed) < MOST_SHOWN_BYTES;
-    match session::require(|session| session.core.take_large(token, shows_bytes))? {
-        Some(body) => show(env, body),
-        None => Ok(ptr::null_mut()),
-    }
-}
-
-/// An `ArrayBuffer` over a body, where the runtime allows memory that it did not make; over a copy otherwise.
-fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
-    let body = match spare::show(env, body) {
-        Ok(made) => return Ok(made),
-        Err(body) => body,
-    };
-    let mut body = Box::new(Shown::new(body));
-    let length = body.0.len();
-    let data = match &mut body.0 {
-        LargeBody::Bytes(bytes) => bytes.as_mut_ptr(),
-        LargeBody::Block(block) => block.as_ptr(),
-        LargeBody::Copy(copy) => copy.as_ptr(),
-    };
-    // SAFETY: the body keeps its memory. Nobody else in this process knows it; who can write to it from another process is
-    // trusted, or `take_large` would not have given it.
-    let body = match unsafe { external(env, data, length, body) } {
-        Ok(made) => return Ok(made),
-        Err(body) => body,
-    };
-    REFUSES_EXTERNAL.store(true, Ordering::Relaxed);
-    let (mut copy, mut made) = (ptr::null_mut(), ptr::null_mut());
-    // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
-    let status =
-        unsafe { sys::napi_create_arraybuffer(env.raw(), length, &raw mut copy, &raw mut made) };
-    if status != sys::Status::napi_ok {
-        return Err(Error::new(
-            Status::from(status),
-            "no memory for a large payload",
-        ));
-    }
-    // SAFETY: the new ArrayBuffer has that length, and nobody else has seen it yet.
-    let copy = unsafe { std::slice::from_raw_parts_mut(copy.cast::<MaybeUninit<u8>>(), length) };
-    copy_body(&body.0, copy)?;
-    Ok(made)
-}
-
-fn copy_body(body: &LargeBody, into: &mut [MaybeUninit<u8>]) -> Result<()> {
-    if body.copy_to(into) {
-        Ok(())
-    } else {
-        Err(Error::new(
-            Status::InvalidArg,
-            "a large payload has another length",
-        ))
-    }
-}
-
-/// Copies the bytes of a large entry into the `ArrayBuffer` that JavaScript has made for them; without one it forgets
-/// them. JavaScript makes it, because there a lack of memory can be caught: Node-API ends the process.
-fn copy_large(env: Env, arguments: &[sys::napi_value]) -> Result<sys::napi_value> {
-    let token = token_of(env, arguments)?;
-    let body = session::require(|session| session.core.take_large_to_copy(token))?
-        .ok_or_else(|| Error::new(Status::InvalidArg, "no such token"))?;
-    let buffer = arguments.get(1).copied().unwrap_or(ptr::null_mut());
-    let (mut data, mut length) = (ptr::null_mut(), 0);
-    // SAFETY: a value of this call; anything but an ArrayBuffer is refused by its status.
-    let status = unsafe {
-        sys::napi_get_arraybuffer_info(env.raw(), buffer, &raw mut data, &raw mut length)
-    };
-    if status != sys::Status::napi_ok || data.is_null() {
-        return Ok(ptr::null_mut());
-    }
-    // SAFETY: the ArrayBuffer has that length and was made for this; JavaScript is inside this call, so nobody else uses
-    // its bytes now.
-    let into = unsafe { std::slice::from_raw_parts_mut(data.cast::<MaybeUninit<u8>>(), length) };
-    copy_body(&body, into)?;
     Ok(ptr::null_mut())
 }

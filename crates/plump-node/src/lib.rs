@@ -19,6 +19,7 @@
 mod bus;
 mod host;
 mod hot;
+mod large;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod loop_watch;
 mod session;

@@ -1,10 +1,11 @@
 //! What this extension keeps for one JavaScript environment: its memory shared with JavaScript and its part of the core.
 //! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
 
+use crate::large;
 use crate::spare::Spares;
 use crate::wake::Wake;
 use napi::bindgen_prelude::{Error, Result, Uint8Array, Uint32Array};
-use napi::{Env, Status};
+use napi::{Env, Status, sys};
 use napi_derive::napi;
 use plump_core::call_states::CallTable;
 use plump_core::environment::Environment;
@@ -28,8 +29,10 @@ pub struct Session {
     pub states: Option<Uint32Array>,
     /// How its event loop is woken and kept alive.
     pub wake: Arc<Wake>,
-    /// The `ArrayBuffer` for the next payload that is lent to it.
+    /// The `ArrayBuffer`s for payloads to come.
     pub spares: Spares,
+    /// What makes `ArrayBuffer`s over memory of ours such that can be moved to another thread.
+    pub transfer: Option<sys::napi_ref>,
 }
 
 thread_local! {
@@ -70,6 +73,7 @@ pub fn open(
     let callback = wake;
     let wake = Wake::new(env, &callback)?;
     let rung = Arc::clone(&wake);
+    let transfer = large::transfer_function(env);
     // A `worker_thread` may be ended from outside, and none is the main thread.
     let looks_up = !plump_core::platform::is_main_thread();
     let core = Environment::start(Box::new(move || rung.ring()), looks_up).map_err(|error| {
@@ -87,6 +91,7 @@ pub fn open(
             states: None,
             wake,
             spares: Spares::default(),
+            transfer,
         }))
     });
     // Hooks run in the reverse order of their making: this one before the threadsafe function is torn down.
@@ -133,8 +138,9 @@ fn close() {
             outgoing,
             states,
             wake: _,
-            // Its `ArrayBuffer` and what that keeps go with the environment.
+            // What they refer to goes with the environment.
             spares: _,
+            transfer: _,
         } = session;
         drop(core);
         std::mem::forget((words, incoming, outgoing, states));

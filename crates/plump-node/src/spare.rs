@@ -5,7 +5,7 @@
 //! nothing else to do: over the place in shared memory where the next payload may come, or over addresses that have nothing
 //! behind them and to which it moves.
 
-use crate::hot::external;
+use crate::large::{external, movable};
 use crate::session;
 use napi::bindgen_prelude::Result;
 use napi::{Env, sys};
@@ -153,6 +153,7 @@ fn make_for(env: Env, form: Form) {
     let Ok(made) = (unsafe { external(env, data, length, kept) }) else {
         return;
     };
+    let made = movable(env, made);
     let mut reference = ptr::null_mut();
     // SAFETY: a value that was just made in this environment.
     let status = unsafe { sys::napi_create_reference(env.raw(), made, 1, &raw mut reference) };
