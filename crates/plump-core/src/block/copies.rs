@@ -101,16 +101,16 @@ impl Copies {
         while self.bytes.load(Ordering::Relaxed) >= warm.limit {
             let free = warm.free.iter().enumerate();
             let oldest = free.min_by_key(|(_, (since, _))| *since)?.0;
-            self.let_go(warm.free.swap_remove(oldest).1);
+            self.let_go(&warm.free.swap_remove(oldest).1);
         }
         let memory = PrivateMemory::new(capacity).ok()?;
         self.bytes.fetch_add(memory.len(), Ordering::Relaxed);
         Some(memory)
     }
 
-    fn let_go(&self, memory: PrivateMemory) {
+    /// That memory goes.
+    fn let_go(&self, memory: &PrivateMemory) {
         self.bytes.fetch_sub(memory.len(), Ordering::Relaxed);
-        drop(memory);
     }
 
     /// Gives memory back that was free for long enough, and says when to come again; `None` when there is nothing to come
@@ -120,7 +120,7 @@ impl Copies {
         let idle = warm.idle;
         let is_old = |since: Instant| now.saturating_duration_since(since) >= idle;
         while let Some(at) = warm.free.iter().position(|(since, _)| is_old(*since)) {
-            self.let_go(warm.free.swap_remove(at).1);
+            self.let_go(&warm.free.swap_remove(at).1);
         }
         let next = warm.free.iter().map(|(since, _)| *since + idle).min();
         if next.is_none() && self.bytes.load(Ordering::Relaxed) > 0 {
@@ -133,15 +133,13 @@ impl Copies {
 
     /// Takes memory back. The garbage collector may be who calls: it never waits here.
     fn take_back(&self, memory: PrivateMemory) {
-        let Ok(mut warm) = self.warm.try_lock() else {
-            return self.let_go(memory);
-        };
         let now = Instant::now();
-        if now.saturating_duration_since(warm.taken_at) < warm.idle {
+        if let Ok(mut warm) = self.warm.try_lock()
+            && now.saturating_duration_since(warm.taken_at) < warm.idle
+        {
             warm.free.push((now, memory));
         } else {
-            drop(warm);
-            self.let_go(memory);
+            self.let_go(&memory);
         }
     }
 }
