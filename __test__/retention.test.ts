@@ -1,7 +1,10 @@
 import test from 'ava'
+import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { start, until } from './start.js'
+import { PlumpIPC, PlumpQueue } from '../src/index.js'
+import { codec as reversedJson } from './fixtures/own-codec.mjs'
+import { fixture, options, start, until } from './start.js'
 
 interface Commands {
   notice(value: { list: number[] }): { size: number }
@@ -10,6 +13,7 @@ interface Commands {
   left(): Promise<number>
   make(size: number): { list: number[] }
   sleep(ms: number): void
+  broadcast(count: number, bytes: number): void
 }
 
 // One after the other: another call would take the place of what the last one left.
@@ -67,4 +71,54 @@ test.serial('a worker keeps neither the arguments nor the answer of a call', asy
   let left = -1
   for (let i = 0; i < 50 && left !== 0; i++) left = await plump.acall('left')
   t.is(left, 0)
+})
+
+test.serial('nothing keeps a closed instance and its codec', async (t) => {
+  t.timeout(60_000)
+  const use = async (): Promise<WeakRef<object>[]> => {
+    const codec = { ...reversedJson }
+    const plump = new PlumpIPC(options())
+    plump.useCodec(codec).start(fixture('uses-own-codec.mjs'))
+    // Many at once: each of them leaves a place for the next, which is another instance's.
+    await Promise.all(Array.from({ length: 40 }, () => plump.acall('echo', 1)))
+    await plump.close()
+    return [new WeakRef(plump), new WeakRef(codec)]
+  }
+  t.true(await isGone(await use()))
+})
+
+test.serial('a call that is refused at once leaves no listener on its signal', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs', { maxQueue: 1 })
+  await plump.ready()
+  const { signal } = new AbortController()
+  const calls = plump.with({ signal })
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 100 }, () => calls.acall('sleep', 1)),
+  )
+  const refused = outcomes.filter(({ status }) => status === 'rejected')
+  t.true(refused.length > 10)
+  t.deepEqual(getEventListeners(signal, 'abort'), [])
+})
+
+test.serial('large events that nobody hears any more do not pile up', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs')
+  await plump.ready()
+  const round = async (): Promise<void> => {
+    using queue = new PlumpQueue({ name: 'retention' })
+    plump.call('broadcast', 8, 1024 ** 2)
+    t.true(await until(() => queue.stats().received === 8))
+    // All of them are on their way to the first listener, which closes with the first one.
+    await new Promise<void>((resolve) => {
+      const listener = queue.setupAsyncListener(() => {
+        listener.close()
+        resolve()
+      })
+    })
+  }
+  for (let i = 0; i < 5; i++) await round()
+  gc()
+  const before = process.memoryUsage().rss
+  for (let i = 0; i < 25; i++) await round()
+  gc()
+  t.true(process.memoryUsage().rss - before < 100 * 1024 ** 2)
 })

@@ -143,7 +143,8 @@ export class Exchange {
   readonly #incoming: Buffer = Buffer.allocUnsafeSlow(INCOMING_BYTES)
   readonly #outgoing: Outgoing[] = []
   #attached: Outgoing | undefined
-  readonly #owners: (CallOwner | undefined)[] = []
+  /** Those that are open: looked through whenever it changes whether the event loop must go on. */
+  readonly #owners: CallOwner[] = []
   readonly #takers = new Map<number, EventTaker>()
   readonly #pending: PendingCall[] = []
   /** Tokens of `#pending` that nobody uses. */
@@ -187,17 +188,23 @@ export class Exchange {
 
   // --- who takes part -----------------------------------------------------------------------------------------
 
-  addOwner(pool: number, owner: CallOwner): void {
-    this.#owners[pool] = owner
+  addOwner(owner: CallOwner): void {
+    this.#owners.push(owner)
     this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
     this.reconsider()
   }
 
-  removeOwner(pool: number): void {
-    this.#owners[pool] = undefined
+  /** All its calls have settled. */
+  removeOwner(gone: CallOwner): void {
+    const at = this.#owners.indexOf(gone)
+    if (at !== -1) this.#owners.splice(at, 1)
+    // A settled call leaves its owner where the next one writes its own: that may never come.
+    for (const token of this.#freeTokens) {
+      const call = this.#pending[token]!
+      if (call.owner === gone) call.owner = NO_OWNER
+    }
     this.#watchUs = this.#worker?.spinUs ?? 0
-    for (const owner of this.#owners)
-      if (owner !== undefined) this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
+    for (const owner of this.#owners) this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
     this.reconsider()
   }
 
@@ -807,8 +814,14 @@ export class Exchange {
   }
 
   #takeEvent(at: number): void {
-    const taker = this.#takers.get(this.#words[at + ENTRY.id]!)
-    if (taker === undefined) return
+    const words = this.#words
+    const taker = this.#takers.get(words[at + ENTRY.id]!)
+    if (taker === undefined) {
+      // A listener of an event before has closed the queue: what nobody fetches would never be freed.
+      if (words[at + ENTRY.offset] === LARGE)
+        this.binding.copyLarge(words[at + ENTRY.token]!, undefined)
+      return
+    }
     let value: unknown
     let failed = false
     try {
@@ -821,7 +834,8 @@ export class Exchange {
   }
 
   #takePoolEvent(at: number): void {
-    const owner = this.#owners[this.#words[at + ENTRY.id]!]
+    const pool = this.#words[at + ENTRY.id]
+    const owner = this.#owners.find(({ id }) => id === pool)
     const { bytes, start, end } = this.#bytes(at)
     if (owner === undefined) return
     // The events are JSON, but for a failed start, which has the form of a failure: its JSON begins at the fifth byte,
@@ -943,7 +957,7 @@ export class Exchange {
 
   #mustStayAlive(): boolean {
     if (this.#worker !== undefined) return true
-    for (const owner of this.#owners) if (owner?.holds() === true) return true
+    for (const owner of this.#owners) if (owner.holds()) return true
     for (const taker of this.#takers.values()) if (taker.holds()) return this.binding.busHasPeers()
     return false
   }
@@ -957,6 +971,9 @@ function resolverOf(call: PendingCall): PendingCall['resolve'] {
 }
 
 function nobody(): void {}
+
+/** In the place of one that is closed, where nothing looks before there is another. */
+const NO_OWNER = {} as CallOwner
 
 interface KeptBatch {
   readonly from: number
