@@ -1,5 +1,6 @@
 import test from 'ava'
 import { getEventListeners } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { PlumpIPC, PlumpQueue } from '../src/index.js'
@@ -13,6 +14,7 @@ interface Commands {
   left(): Promise<number>
   make(size: number): { list: number[] }
   sleep(ms: number): void
+  bytes(count: number): Buffer
   broadcast(count: number, bytes: number): void
 }
 
@@ -121,4 +123,22 @@ test.serial('large events that nobody hears any more do not pile up', async (t) 
   for (let i = 0; i < 25; i++) await round()
   gc()
   t.true(process.memoryUsage().rss - before < 100 * 1024 ** 2)
+})
+
+const descriptors = (): number =>
+  existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0
+
+test.serial('a result that is kept holds nothing else of the worker it came from', async (t) => {
+  // What this process has once for all instances.
+  await start(t, 'retention.mjs').close()
+  const before = descriptors()
+  const plump = start<Commands>(t, 'retention.mjs', { trusted: true, maxCalls: 1 })
+  const kept: Buffer[] = []
+  for (let i = 0; i < 8; i++) kept.push(await plump.acall('bytes', 300_000 + i))
+  await plump.close()
+  t.true(await until(() => descriptors() <= before))
+  for (const [i, bytes] of kept.entries()) {
+    const count = 300_000 + i
+    t.true(bytes.equals(Buffer.alloc(count, count % 251)))
+  }
 })
