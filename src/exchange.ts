@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import { AsyncResource } from 'node:async_hooks'
 import type { BlockMaker } from './block.js'
 import type { CallSettings } from './call-settings.js'
 import type { PayloadCodec } from './codec/codec.js'
@@ -173,6 +174,8 @@ export class Exchange {
   #sent = false
   #held = false
   #watchUs = 0
+  /** In a worker: queues a look that belongs to none of its calls. */
+  #queueLookOutside: ((now: number) => void) | undefined
   /** Entries of the batch that is being taken in, and which one is next. */
   #batch = 0
   #batchAt = 0
@@ -221,6 +224,7 @@ export class Exchange {
   /** From now on this process is a worker: it stays alive for its host. */
   setWorker(worker: CallTaker | undefined): void {
     this.#worker = worker
+    this.#queueLookOutside ??= AsyncResource.bind((now: number) => this.#queueLook(now))
     this.#watchUs = Math.max(this.#watchUs, worker?.spinUs ?? 0)
     this.reconsider()
     this.#beginChain()
@@ -656,7 +660,9 @@ export class Exchange {
     // microtasks alone the event loop would not go on.
     const since = began ?? now
     if ((since - this.#lastLook) >>> 0 >= CHAIN_US) this.#chainBegan = since
-    this.#queueLook(now)
+    // A handler that calls begins the chain in which the next handlers are called: its AsyncLocalStorage is not theirs.
+    if (this.#queueLookOutside === undefined) this.#queueLook(now)
+    else this.#queueLookOutside(now)
   }
 
   /** The next look: after the microtasks that are queued now, or, after a millisecond of them, when the event loop went on. */
