@@ -15,7 +15,7 @@ interface Commands {
   make(size: number): { list: number[] }
   sleep(ms: number): void
   bytes(count: number): Buffer
-  broadcast(count: number, bytes: number): void
+  broadcast(name: string, count: number, bytes: number): void
 }
 
 // One after the other: another call would take the place of what the last one left.
@@ -107,7 +107,7 @@ test.serial('large events that nobody hears any more do not pile up', async (t) 
   await plump.ready()
   const round = async (): Promise<void> => {
     using queue = new PlumpQueue({ name: 'retention' })
-    plump.call('broadcast', 8, 1024 ** 2)
+    plump.call('broadcast', queue.name, 8, 1024 ** 2)
     t.true(await until(() => queue.stats().received === 8))
     // All of them are on their way to the first listener, which closes with the first one.
     await new Promise<void>((resolve) => {
@@ -141,4 +141,24 @@ test.serial('a result that is kept holds nothing else of the worker it came from
     const count = 300_000 + i
     t.true(bytes.equals(Buffer.alloc(count, count % 251)))
   }
+})
+
+test.serial('a queue that the program has lost collects nothing more', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs')
+  await plump.ready()
+  const round = async (number: number): Promise<void> => {
+    const queue = new PlumpQueue({ name: `retention ${number}` })
+    plump.call('broadcast', queue.name, 8, 1024 ** 2)
+    t.true(await until(() => queue.stats().received === 8))
+  }
+  const rounds = async (from: number, to: number): Promise<number> => {
+    for (let i = from; i < to; i++) {
+      await round(i)
+      gc()
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return process.memoryUsage().rss
+  }
+  const before = await rounds(0, 5)
+  t.true((await rounds(5, 30)) - before < 100 * 1024 ** 2)
 })
