@@ -4,6 +4,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { PlumpIPC, PlumpQueue } from '../src/index.js'
+import { Outgoing } from '../src/codec/outgoing.js'
+import { encodeStructured } from '../src/codec/structured.js'
 import { codec as reversedJson } from './fixtures/own-codec.mjs'
 import { fixture, options, start, until } from './start.js'
 
@@ -161,4 +163,23 @@ test.serial('a queue that the program has lost collects nothing more', async (t)
   }
   const before = await rounds(0, 5)
   t.true((await rounds(5, 30)) - before < 100 * 1024 ** 2)
+})
+
+test.serial('a message of many objects leaves nothing of its size behind', (t) => {
+  const encode = (count: number): number => {
+    const out = new Outgoing()
+    const limits = { maxDepth: 10, maxPayloadBytes: 1024 ** 3 }
+    encodeStructured(
+      Array.from({ length: count }, (_, i) => ({ i })),
+      out,
+      limits,
+    )
+    gc()
+    gc()
+    return process.memoryUsage().heapUsed
+  }
+  encode(10)
+  const before = encode(10)
+  encode(1_000_000)
+  t.true(encode(10) - before < 4 * 1024 ** 2)
 })
