@@ -15,12 +15,12 @@ test('a handler runs in the AsyncLocalStorage of no other call, also while other
   await plump.acall('open', options())
   const stores = new Set<string | undefined>()
   const contexts = new Set<string>()
-  let left = 300
+  const left = { calls: 300 }
   const calling = async (name: string): Promise<void> => {
-    while (left-- > 0) t.is(await plump.acall('callInside', name), name)
+    while (left.calls-- > 0) t.is(await plump.acall('callInside', name), name)
   }
   const looking = async (): Promise<void> => {
-    while (left > 0) {
+    while (left.calls > 0) {
       stores.add(await plump.acall('look'))
       contexts.add(await plump.acall('lookLater'))
     }
