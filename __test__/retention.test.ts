@@ -1,7 +1,13 @@
 import test from 'ava'
+import { getEventListeners } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { start, until } from './start.js'
+import { PlumpIPC, PlumpQueue } from '../src/index.js'
+import { Outgoing } from '../src/codec/outgoing.js'
+import { encodeStructured } from '../src/codec/structured.js'
+import { codec as reversedJson } from './fixtures/own-codec.mjs'
+import { fixture, options, start, until } from './start.js'
 
 interface Commands {
   notice(value: { list: number[] }): { size: number }
@@ -10,6 +16,8 @@ interface Commands {
   left(): Promise<number>
   make(size: number): { list: number[] }
   sleep(ms: number): void
+  bytes(count: number): Buffer
+  broadcast(name: string, count: number, bytes: number): void
 }
 
 // One after the other: another call would take the place of what the last one left.
@@ -67,4 +75,111 @@ test.serial('a worker keeps neither the arguments nor the answer of a call', asy
   let left = -1
   for (let i = 0; i < 50 && left !== 0; i++) left = await plump.acall('left')
   t.is(left, 0)
+})
+
+test.serial('nothing keeps a closed instance and its codec', async (t) => {
+  t.timeout(60_000)
+  const use = async (): Promise<WeakRef<object>[]> => {
+    const codec = { ...reversedJson }
+    const plump = new PlumpIPC(options())
+    plump.useCodec(codec).start(fixture('uses-own-codec.mjs'))
+    // Many at once: each of them leaves a place for the next, which is another instance's.
+    await Promise.all(Array.from({ length: 40 }, () => plump.acall('echo', 1)))
+    await plump.close()
+    return [new WeakRef(plump), new WeakRef(codec)]
+  }
+  t.true(await isGone(await use()))
+})
+
+test.serial('a call that is refused at once leaves no listener on its signal', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs', { maxQueue: 1 })
+  await plump.ready()
+  const { signal } = new AbortController()
+  const calls = plump.with({ signal })
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 100 }, () => calls.acall('sleep', 1)),
+  )
+  const refused = outcomes.filter(({ status }) => status === 'rejected')
+  t.true(refused.length > 10)
+  t.deepEqual(getEventListeners(signal, 'abort'), [])
+})
+
+test.serial('large events that nobody hears any more do not pile up', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs')
+  await plump.ready()
+  const round = async (): Promise<void> => {
+    using queue = new PlumpQueue({ name: 'retention' })
+    plump.call('broadcast', queue.name, 8, 1024 ** 2)
+    t.true(await until(() => queue.stats().received === 8))
+    // All of them are on their way to the first listener, which closes with the first one.
+    await new Promise<void>((resolve) => {
+      const listener = queue.setupAsyncListener(() => {
+        listener.close()
+        resolve()
+      })
+    })
+  }
+  for (let i = 0; i < 5; i++) await round()
+  gc()
+  const before = process.memoryUsage().rss
+  for (let i = 0; i < 25; i++) await round()
+  gc()
+  t.true(process.memoryUsage().rss - before < 100 * 1024 ** 2)
+})
+
+const descriptors = (): number =>
+  existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd').length : 0
+
+test.serial('a result that is kept holds nothing else of the worker it came from', async (t) => {
+  // What this process has once for all instances.
+  await start(t, 'retention.mjs').close()
+  const before = descriptors()
+  const plump = start<Commands>(t, 'retention.mjs', { trusted: true, maxCalls: 1 })
+  const kept: Buffer[] = []
+  for (let i = 0; i < 8; i++) kept.push(await plump.acall('bytes', 300_000 + i))
+  await plump.close()
+  t.true(await until(() => descriptors() <= before))
+  for (const [i, bytes] of kept.entries()) {
+    const count = 300_000 + i
+    t.true(bytes.equals(Buffer.alloc(count, count % 251)))
+  }
+})
+
+test.serial('a queue that the program has lost collects nothing more', async (t) => {
+  const plump = start<Commands>(t, 'retention.mjs')
+  await plump.ready()
+  const round = async (number: number): Promise<void> => {
+    const queue = new PlumpQueue({ name: `retention ${number}` })
+    plump.call('broadcast', queue.name, 8, 1024 ** 2)
+    t.true(await until(() => queue.stats().received === 8))
+  }
+  const rounds = async (from: number, to: number): Promise<number> => {
+    for (let i = from; i < to; i++) {
+      await round(i)
+      gc()
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    return process.memoryUsage().rss
+  }
+  const before = await rounds(0, 5)
+  t.true((await rounds(5, 30)) - before < 100 * 1024 ** 2)
+})
+
+test.serial('a message of many objects leaves nothing of its size behind', (t) => {
+  const encode = (count: number): number => {
+    const out = new Outgoing()
+    const limits = { maxDepth: 10, maxPayloadBytes: 1024 ** 3 }
+    encodeStructured(
+      Array.from({ length: count }, (_, i) => ({ i })),
+      out,
+      limits,
+    )
+    gc()
+    gc()
+    return process.memoryUsage().heapUsed
+  }
+  encode(10)
+  const before = encode(10)
+  encode(1_000_000)
+  t.true(encode(10) - before < 4 * 1024 ** 2)
 })

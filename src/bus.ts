@@ -54,6 +54,11 @@ const waitRow: OptionRow = {
   default: 'for ever',
 }
 
+/** Native queues whose `PlumpQueue` nobody can use any more: without this each would collect for ever. */
+const lost = new FinalizationRegistry<{ readonly opened: Exchange; readonly id: number }>(
+  ({ opened, id }) => opened.binding.busClose(id),
+)
+
 /**
  * The bus: what one process of a family broadcasts, every other one hears. A family is a host's instances and all
  * their workers; queues of one name in different processes are one bus.
@@ -112,6 +117,7 @@ export class PlumpQueue {
       throw nativeError(error)
     }
     this.#exchange = opened
+    if (!this.#isPlumpBus) lost.register(this, { opened, id: this.#id }, this)
     return opened
   }
 
@@ -244,6 +250,7 @@ export class PlumpQueue {
     for (const listener of this.#listeners) listener.close()
     this.#listeners.clear()
     if (this.#exchange === undefined) return
+    lost.unregister(this)
     this.#exchange.removeTaker(this.#id)
     this.#exchange.binding.busClose(this.#id)
   }

@@ -79,11 +79,15 @@ function makeCancellable(
       exchange.giveUp(call)
       reject(aborted(signal, name))
     }
+    let isSettled = false
     const settle = (value: unknown): void => {
+      isSettled = true
       signal.removeEventListener('abort', abort)
       resolve(value)
     }
     const call = exchange.postCancellable(pool, command, name, args, settings, settle)
+    // Refused at once: nobody would ever take a listener away.
+    if (isSettled) return
     signal.addEventListener('abort', abort, ONCE)
     // A getter among the arguments may have aborted it.
     if (signal.aborted) abort()

@@ -6,6 +6,7 @@
 // goes on by setImmediate, so that timers and I/O are served. When Rust says that it has gone to sleep the chain ends;
 // Rust wakes it again through the event loop.
 
+import { AsyncResource } from 'node:async_hooks'
 import type { BlockMaker } from './block.js'
 import type { CallSettings } from './call-settings.js'
 import type { PayloadCodec } from './codec/codec.js'
@@ -143,7 +144,8 @@ export class Exchange {
   readonly #incoming: Buffer = Buffer.allocUnsafeSlow(INCOMING_BYTES)
   readonly #outgoing: Outgoing[] = []
   #attached: Outgoing | undefined
-  readonly #owners: (CallOwner | undefined)[] = []
+  /** Those that are open: looked through whenever it changes whether the event loop must go on. */
+  readonly #owners: CallOwner[] = []
   readonly #takers = new Map<number, EventTaker>()
   readonly #pending: PendingCall[] = []
   /** Tokens of `#pending` that nobody uses. */
@@ -172,6 +174,8 @@ export class Exchange {
   #sent = false
   #held = false
   #watchUs = 0
+  /** In a worker: queues a look that belongs to none of its calls. */
+  #queueLookOutside: ((now: number) => void) | undefined
   /** Entries of the batch that is being taken in, and which one is next. */
   #batch = 0
   #batchAt = 0
@@ -187,17 +191,23 @@ export class Exchange {
 
   // --- who takes part -----------------------------------------------------------------------------------------
 
-  addOwner(pool: number, owner: CallOwner): void {
-    this.#owners[pool] = owner
+  addOwner(owner: CallOwner): void {
+    this.#owners.push(owner)
     this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
     this.reconsider()
   }
 
-  removeOwner(pool: number): void {
-    this.#owners[pool] = undefined
+  /** All its calls have settled. */
+  removeOwner(gone: CallOwner): void {
+    const at = this.#owners.indexOf(gone)
+    if (at !== -1) this.#owners.splice(at, 1)
+    // A settled call leaves its owner where the next one writes its own: that may never come.
+    for (const token of this.#freeTokens) {
+      const call = this.#pending[token]!
+      if (call.owner === gone) call.owner = NO_OWNER
+    }
     this.#watchUs = this.#worker?.spinUs ?? 0
-    for (const owner of this.#owners)
-      if (owner !== undefined) this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
+    for (const owner of this.#owners) this.#watchUs = Math.max(this.#watchUs, owner.spinUs)
     this.reconsider()
   }
 
@@ -214,6 +224,7 @@ export class Exchange {
   /** From now on this process is a worker: it stays alive for its host. */
   setWorker(worker: CallTaker | undefined): void {
     this.#worker = worker
+    this.#queueLookOutside ??= AsyncResource.bind((now: number) => this.#queueLook(now))
     this.#watchUs = Math.max(this.#watchUs, worker?.spinUs ?? 0)
     this.reconsider()
     this.#beginChain()
@@ -649,7 +660,9 @@ export class Exchange {
     // microtasks alone the event loop would not go on.
     const since = began ?? now
     if ((since - this.#lastLook) >>> 0 >= CHAIN_US) this.#chainBegan = since
-    this.#queueLook(now)
+    // A handler that calls begins the chain in which the next handlers are called: its AsyncLocalStorage is not theirs.
+    if (this.#queueLookOutside === undefined) this.#queueLook(now)
+    else this.#queueLookOutside(now)
   }
 
   /** The next look: after the microtasks that are queued now, or, after a millisecond of them, when the event loop went on. */
@@ -807,8 +820,14 @@ export class Exchange {
   }
 
   #takeEvent(at: number): void {
-    const taker = this.#takers.get(this.#words[at + ENTRY.id]!)
-    if (taker === undefined) return
+    const words = this.#words
+    const taker = this.#takers.get(words[at + ENTRY.id]!)
+    if (taker === undefined) {
+      // A listener of an event before has closed the queue: what nobody fetches would never be freed.
+      if (words[at + ENTRY.offset] === LARGE)
+        this.binding.copyLarge(words[at + ENTRY.token]!, undefined)
+      return
+    }
     let value: unknown
     let failed = false
     try {
@@ -821,7 +840,8 @@ export class Exchange {
   }
 
   #takePoolEvent(at: number): void {
-    const owner = this.#owners[this.#words[at + ENTRY.id]!]
+    const pool = this.#words[at + ENTRY.id]
+    const owner = this.#owners.find(({ id }) => id === pool)
     const { bytes, start, end } = this.#bytes(at)
     if (owner === undefined) return
     // The events are JSON, but for a failed start, which has the form of a failure: its JSON begins at the fifth byte,
@@ -943,7 +963,7 @@ export class Exchange {
 
   #mustStayAlive(): boolean {
     if (this.#worker !== undefined) return true
-    for (const owner of this.#owners) if (owner?.holds() === true) return true
+    for (const owner of this.#owners) if (owner.holds()) return true
     for (const taker of this.#takers.values()) if (taker.holds()) return this.binding.busHasPeers()
     return false
   }
@@ -957,6 +977,9 @@ function resolverOf(call: PendingCall): PendingCall['resolve'] {
 }
 
 function nobody(): void {}
+
+/** In the place of one that is closed, where nothing looks before there is another. */
+const NO_OWNER = {} as CallOwner
 
 interface KeptBatch {
   readonly from: number

@@ -108,7 +108,7 @@ export class Pool implements CallOwner {
     }
     // Who has started no workers does not know how many there are.
     this.workers = native.workers === 0 ? Number.POSITIVE_INFINITY : native.workers
-    exchange.addOwner(this.id, this)
+    exchange.addOwner(this)
   }
 
   /**
@@ -341,7 +341,7 @@ export class Pool implements CallOwner {
         this.#become({ is: 'closed' })
         this.#shown.clear()
         for (const { resolve } of this.#waitForClosed.splice(0)) resolve()
-        this.exchange.removeOwner(this.id)
+        this.exchange.removeOwner(this)
         break
     }
   }

@@ -7,6 +7,9 @@ const SCANNED_OBJECTS = 96
 const FEW_OBJECTS = 8
 const NO_OBJECTS: object[] = []
 
+/** A bucket that had more objects gives the memory of their numbers back. */
+const KEPT_NUMBERS = 128 * 1024
+
 /** Buckets 0 to 15: arrays by length, the last for all longer ones. */
 const ARRAY_BUCKETS = 16
 /** What has neither length nor keys to tell it by. */
@@ -21,8 +24,8 @@ export function arrayBucket(length: number): number {
 class Bucket {
   /** A new list for each message: it keeps nothing alive, and the engine notes each young object that an old one gets. */
   objects: object[] = NO_OBJECTS
-  /** The numbers of `objects`. Only grows. */
-  readonly numbers: number[] = []
+  /** The numbers of `objects`. Not shortened, but for what a large message leaves. */
+  numbers: number[] = []
   byObject: Map<object, number> | undefined = undefined
 
   get isEmpty(): boolean {
@@ -61,6 +64,7 @@ class Bucket {
   clear(): void {
     this.objects = NO_OBJECTS
     this.byObject = undefined
+    if (this.numbers.length > KEPT_NUMBERS) this.numbers = []
   }
 }
 

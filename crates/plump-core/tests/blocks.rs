@@ -101,6 +101,39 @@ fn what_was_received_outlives_the_sender_and_its_arena() {
     assert_eq!(unsafe { last.read() }, payload[MIB - 1]);
 }
 
+#[test]
+fn what_is_kept_of_a_sender_that_has_gone_keeps_nothing_else_of_it() {
+    let limit = 32 * MIB;
+    let (arena, mut sender, receiver) = ends(limit, true);
+    let reserved = || arena.memory().reserved_bytes().unwrap();
+    let lengths = [300 * KIB + 8, 4 * MIB, 200 * KIB, 6 * MIB];
+    let mut blocks: Vec<_> = (0..)
+        .zip(lengths)
+        .map(|(seed, length)| {
+            let range = fill(&mut sender, &pattern(seed, length)).unwrap();
+            receiver.receive(range).unwrap()
+        })
+        .collect();
+    assert!(blocks[0].keep());
+    // One is back and warm, which the sender would give back in time.
+    drop(blocks.remove(1));
+    let warm = reserved();
+    assert!(warm > 10 * MIB as u64);
+    drop((sender, receiver));
+    let taken = |blocks: &[ReceivedBlock]| {
+        let pages = |block: &ReceivedBlock| block.len().next_multiple_of(4 * KIB) as u64;
+        WORDS + blocks.iter().map(pages).sum::<u64>()
+    };
+    assert_eq!(reserved(), taken(&blocks));
+    assert_eq!(copy(&blocks[1]), pattern(2, 200 * KIB));
+    drop(blocks.remove(1));
+    assert_eq!(reserved(), taken(&blocks));
+    assert_eq!(copy(&blocks[0]), pattern(0, 300 * KIB + 8));
+    assert_eq!(copy(&blocks[1]), pattern(3, 6 * MIB));
+    blocks.clear();
+    assert_eq!(reserved(), WORDS);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -2,10 +2,10 @@
 
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::arena::{Arena, BLOCKS_START};
+use super::arena::{Arena, BLOCKS_START, PAGE};
 use super::copies::WORTH_A_SPARE;
 use super::{BlockCopy, BlockRange, Copies};
 use crate::limits::MAX_BLOCKS;
@@ -23,6 +23,68 @@ struct Shared {
     kept: AtomicUsize,
     /// Where what it must not hold is copied.
     copies: Arc<Copies>,
+    /// What lies in the arena for this process, where it may be held after the sender has gone. Locked for a look, also by
+    /// the garbage collector.
+    held: Option<Mutex<Held>>,
+}
+
+/// What a receiver has of an arena.
+#[derive(Debug, Default)]
+struct Held {
+    /// Offsets and lengths, in no order.
+    ranges: Vec<(usize, usize)>,
+    /// The sender has gone: nobody but this process gives pages back.
+    is_left: bool,
+}
+
+impl Shared {
+    fn add_held(&self, range: (usize, usize)) {
+        if let Some(held) = &self.held {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.ranges.push(range);
+        }
+    }
+
+    /// A payload is not looked at any more.
+    fn forget_held(&self, range: (usize, usize)) {
+        let Some(held) = &self.held else { return };
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = held.ranges.iter().position(|held| *held == range) {
+            held.ranges.swap_remove(at);
+        }
+        if held.is_left {
+            drop(held);
+            self.give_pages_back(range.0 / PAGE * PAGE, range.0 + range.1);
+        }
+    }
+
+    /// The sender has gone: what nobody holds here goes back to the system now, and the rest with its last holder. One
+    /// small payload that a program keeps must not hold a descriptor and all that a worker has ever sent.
+    fn leave(&self) {
+        let Some(held) = &self.held else { return };
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.is_left = true;
+        self.arena.memory().close_file();
+        let mut ranges = held.ranges.clone();
+        drop(held);
+        ranges.sort_unstable();
+        let mut free = BLOCKS_START;
+        for (offset, length) in ranges {
+            self.give_pages_back(free, offset / PAGE * PAGE);
+            free = free.max(offset + length);
+        }
+        self.give_pages_back(free, self.arena.memory().len());
+    }
+
+    /// Gives back the pages that begin in a range.
+    fn give_pages_back(&self, start: usize, end: usize) {
+        let start = start.next_multiple_of(PAGE);
+        let end = end.next_multiple_of(PAGE).min(self.arena.memory().len());
+        if start < end {
+            // What the system refuses to take back goes with the arena.
+            let _ = self.arena.memory().remove(start, end - start);
+        }
+    }
 }
 
 /// Where a payload was: the next one of its length may come there again. It does not keep the memory.
@@ -95,12 +157,12 @@ impl BlockReceiver {
     /// they lie, because the other process is trusted; what it is not is copied to memory of `copies`.
     #[must_use]
     pub fn new(arena: Arc<Arena>, limit: usize, keeps: bool, copies: Arc<Copies>) -> Self {
-        let kept = AtomicUsize::new(0);
         Self {
             shared: Arc::new(Shared {
                 arena,
-                kept,
+                kept: AtomicUsize::new(0),
                 copies,
+                held: keeps.then(Mutex::default),
             }),
             keeps,
             limit,
@@ -135,7 +197,10 @@ impl BlockReceiver {
         );
         let end = offset.checked_add(length)?;
         let is_inside = offset >= BLOCKS_START && end <= arena.memory().len();
-        (is_inside && makes_sense(range)).then(|| self.block(range, length, Place::Arena(offset)))
+        (is_inside && makes_sense(range)).then(|| {
+            self.shared.add_held((offset, length));
+            self.block(range, length, Place::Arena(offset))
+        })
     }
 
     /// The payload of a range that was handed over; `None` when it was not, or can't be one of the sender's. What a process
@@ -164,6 +229,15 @@ impl BlockReceiver {
             may_be_kept: self.keeps && range.shown >= range.length / SHOWN_PART,
             limit: self.limit,
             kept: false,
+        }
+    }
+}
+
+impl Drop for BlockReceiver {
+    fn drop(&mut self) {
+        // Otherwise the arena goes at once.
+        if Arc::strong_count(&self.shared) > 1 {
+            self.shared.leave();
         }
     }
 }
@@ -277,6 +351,9 @@ impl Drop for ReceivedBlock {
     fn drop(&mut self) {
         if self.kept {
             self.shared.kept.fetch_sub(self.length, Ordering::Relaxed);
+        }
+        if let Place::Arena(offset) = self.place {
+            self.shared.forget_held((offset, self.length));
         }
         self.shared.arena.give_back(self.slot, self.generation);
     }

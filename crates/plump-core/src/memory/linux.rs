@@ -15,6 +15,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use mapping::Mapping;
@@ -37,7 +38,8 @@ const NAME: &CStr = c"plump-ipc";
 #[derive(Debug)]
 pub struct SharedMemory {
     mapping: Mapping,
-    file: OwnedFd,
+    /// None once it was closed.
+    file: Mutex<Option<OwnedFd>>,
 }
 
 impl SharedMemory {
@@ -104,7 +106,7 @@ impl SharedMemory {
         if !offset.is_multiple_of(LARGE_PAGE) {
             return Ok(0);
         }
-        make_large(&self.file, &self.mapping, offset, length)
+        self.with_file(|file| make_large(file, &self.mapping, offset, length))
     }
 
     /// Writes `bytes` at `offset` where nothing is reserved yet, which must lie inside. That takes less than reserving
@@ -117,32 +119,8 @@ impl SharedMemory {
             return Ok(());
         }
         let outside = || io::Error::from(io::ErrorKind::InvalidInput);
-        let (offset, length) = self.inside(offset, bytes.len()).ok_or_else(outside)?;
-        let mut done = 0;
-        while done < length {
-            let left = &bytes[done..];
-            let place = libc::off_t::try_from(offset + done).map_err(|_| outside())?;
-            // SAFETY: the descriptor is open, and so many bytes can be read there.
-            let written = unsafe {
-                libc::pwrite(
-                    self.file.as_raw_fd(),
-                    left.as_ptr().cast(),
-                    left.len(),
-                    place,
-                )
-            };
-            match usize::try_from(written) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => done += written,
-                Err(_) => {
-                    let error = io::Error::last_os_error();
-                    if error.kind() != io::ErrorKind::Interrupted {
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Ok(())
+        let (offset, _) = self.inside(offset, bytes.len()).ok_or_else(outside)?;
+        self.with_file(|file| write_all(file, offset, bytes))
     }
 
     /// Makes the pages of `length` bytes from `offset` on, which lie inside and have been written, quick to write: they are
@@ -170,10 +148,40 @@ impl SharedMemory {
         self.allocate(punch, offset, length)
     }
 
+    /// Closes its descriptor: from now on pages can only be given back by [`SharedMemory::remove`]. For memory that is kept
+    /// for no more than what lies in it.
+    pub fn close_file(&self) {
+        drop(self.lock_file().take());
+    }
+
+    /// The same as [`SharedMemory::give_back`] for whole pages, without a descriptor.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(&self, offset: usize, length: usize) -> io::Result<()> {
+        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+        let (offset, length) = self.inside(offset, length).ok_or_else(outside)?;
+        // SAFETY: the range lies inside the mapping.
+        let start = unsafe { self.as_ptr().add(offset) };
+        // SAFETY: the range is mapped, and no reference to its bytes exists: they are the other process's as well.
+        check(unsafe { libc::madvise(start.cast(), length, libc::MADV_REMOVE) })?;
+        Ok(())
+    }
+
+    fn lock_file(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with_file<R>(&self, work: impl FnOnce(&OwnedFd) -> io::Result<R>) -> io::Result<R> {
+        let file = self.lock_file();
+        let closed = || io::Error::from(io::ErrorKind::NotConnected);
+        work(file.as_ref().ok_or_else(closed)?)
+    }
+
     fn allocate(&self, mode: libc::c_int, offset: usize, length: usize) -> io::Result<()> {
         let outside = || io::Error::from(io::ErrorKind::InvalidInput);
         let (offset, length) = self.inside(offset, length).ok_or_else(outside)?;
-        allocate(&self.file, mode, offset, length)
+        self.with_file(|file| allocate(file, mode, offset, length))
     }
 
     fn inside(&self, offset: usize, length: usize) -> Option<(usize, usize)> {
@@ -186,7 +194,7 @@ impl SharedMemory {
     /// # Errors
     /// What the system says.
     pub fn reserved_bytes(&self) -> io::Result<u64> {
-        let file = File::from(self.file.try_clone()?);
+        let file = File::from(self.with_file(OwnedFd::try_clone)?);
         Ok(file.metadata()?.blocks() * 512)
     }
 
@@ -221,6 +229,7 @@ impl SharedMemory {
     fn map(file: OwnedFd, bytes: usize) -> io::Result<Self> {
         // The size was sealed before.
         let mapping = Mapping::new(&file, 0, bytes, libc::MAP_SHARED)?;
+        let file = Mutex::new(Some(file));
         Ok(Self { mapping, file })
     }
 
@@ -229,7 +238,7 @@ impl SharedMemory {
     /// # Errors
     /// What the system says when there is no descriptor left.
     pub fn inherit(&self) -> io::Result<InheritedEnd> {
-        Ok(InheritedEnd::from(self.file.try_clone()?))
+        Ok(InheritedEnd::from(self.with_file(OwnedFd::try_clone)?))
     }
 
     /// Where the memory starts here, on a page's boundary. Never make a reference to plain bytes out of it: the other
@@ -344,6 +353,30 @@ fn memory_file() -> io::Result<OwnedFd> {
     check(number)?;
     // SAFETY: the descriptor is new and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
+/// Writes `bytes` to a file at `offset`.
+fn write_all(file: &OwnedFd, offset: usize, bytes: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let left = &bytes[done..];
+        let place = libc::off_t::try_from(offset + done)
+            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+        // SAFETY: the descriptor is open, and so many bytes can be read there.
+        let written =
+            unsafe { libc::pwrite(file.as_raw_fd(), left.as_ptr().cast(), left.len(), place) };
+        match usize::try_from(written) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => done += written,
+            Err(_) => {
+                let error = io::Error::last_os_error();
+                if error.kind() != io::ErrorKind::Interrupted {
+                    return Err(error);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Changes what is behind a range of a file: reserves it, or by `mode` gives it back.
