@@ -498,7 +498,9 @@ function checkRange(given: object): WorkerRange {
   const max = checked['workers.max'] as number | 'auto' | undefined
   const min = (checked['workers.min'] as number | undefined) ?? (max === undefined ? 0 : 1)
   if (max === undefined)
-    throw invalid("workers.max must be given with a range: an integer or 'auto'.")
+    throw invalid(
+      `workers.max must be given with a range: ${rangeOf(rangeOptions[1])}, got undefined.`,
+    )
   if (max !== 'auto' && min > max)
     throw invalid(`workers.min must be at most workers.max (${max}), got ${min}.`)
   return { min, max, idleMs: checked['workers.idleMs'] ?? 30_000 }
