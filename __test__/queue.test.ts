@@ -213,9 +213,10 @@ test.serial('each call counts 600 bytes against maxQueueBytes, beside its payloa
   const pool = start<Ordered>(t, 'ordered.mjs', { maxQueueBytes: 6_000 })
   await pool.acall('block', 50)
   const busy = [pool.acall('block', 200), pool.acall('block', 50)]
-  const outcomes = await Promise.allSettled(
-    Array.from({ length: 100 }, () => pool.acall('note', 1)),
-  )
+  const calls = Array.from({ length: 100 }, async () => pool.acall('note', 1))
+  const { queued, queuedBytes } = pool.stats()
+  t.true(queuedBytes >= queued * 600 && queuedBytes <= 6_000, `${queued}: ${queuedBytes}`)
+  const outcomes = await Promise.allSettled(calls)
   await Promise.all(busy)
   const done = outcomes.filter(({ status }) => status === 'fulfilled').length
   t.true(done >= 5 && done <= 10, `${done}`)
