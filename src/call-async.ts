@@ -7,6 +7,33 @@ import { leftInContext } from './worker/left.js'
 
 const ONCE = { once: true } as const
 
+// One listener for all calls of a signal: Node compares each new one with all that are there, and warns of more than ten.
+const listening = new WeakMap<AbortSignal, Set<() => void>>()
+
+function listen(signal: AbortSignal, abort: () => void): void {
+  const others = listening.get(signal)
+  if (others !== undefined) {
+    others.add(abort)
+    return
+  }
+  listening.set(signal, new Set([abort]))
+  signal.addEventListener('abort', abortAll, ONCE)
+}
+
+function stopListening(signal: AbortSignal, abort: () => void): void {
+  const others = listening.get(signal)
+  // Another call is the last one where the signal was aborted meanwhile.
+  if (others?.delete(abort) !== true || others.size > 0) return
+  listening.delete(signal)
+  signal.removeEventListener('abort', abortAll)
+}
+
+function abortAll(this: AbortSignal): void {
+  const aborts = listening.get(this)
+  listening.delete(this)
+  if (aborts !== undefined) for (const abort of aborts) abort()
+}
+
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
 // Put in its place afterwards: what settles a promise keeps its value.
@@ -80,13 +107,12 @@ function makeCancellable(
       reject(aborted(signal, name))
     }
     const settle = (value: unknown): void => {
-      signal.removeEventListener('abort', abort)
+      stopListening(signal, abort)
       resolve(value)
     }
-    const call = exchange.postCancellable(pool, command, name, args, settings, settle)
-    signal.addEventListener('abort', abort, ONCE)
-    // A getter among the arguments may have aborted it.
-    if (signal.aborted) abort()
+    const call = exchange.postCancellable(pool, command, name, args, settings, settle, signal)
+    if (signal.aborted) reject(aborted(signal, name))
+    else listen(signal, abort)
   })
 }
 
