@@ -69,6 +69,26 @@ test.serial('an aborted signal rejects before the handler has stopped', async (t
   t.is(outcome.is, 'ERR_PLUMP_CANCELLED')
 })
 
+test.serial('what listens to the signal of a call has its context', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 60_000 })
+  const calls = (['looksWhenTold', 'looksWhenToldPlain'] as const).map((command) => {
+    const controller = new AbortController()
+    const code = codeOf(worker.with({ signal: controller.signal }).acall(command))
+    return { controller, code }
+  })
+  const pid = await worker.acall('pid')
+  for (const { controller, code } of calls) {
+    controller.abort()
+    t.is(await code, 'ERR_PLUMP_CANCELLED')
+  }
+  t.true(await until(() => worker.call('seenSoFar').length === 2))
+  t.deepEqual(await worker.acall('seenSoFar'), [
+    'looksWhenTold true true',
+    'looksWhenToldPlain true true',
+  ])
+  t.is(await worker.acall('pid'), pid)
+})
+
 test.serial('a handler that never yields sees the flag', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
   const pid = await worker.acall('pid')

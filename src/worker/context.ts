@@ -81,6 +81,10 @@ class RunningCall implements CallContext {
   }
 }
 
+function abort(call: RunningCall): void {
+  call.abort()
+}
+
 function given(): PlumpAbortError {
   return new PlumpAbortError('ERR_PLUMP_CANCELLED', 'Nobody waits for this call any more.')
 }
@@ -131,9 +135,10 @@ export class Contexts {
     this.#running.delete(place)
   }
 
-  /** Nobody waits for the call of that place any more. */
+  /** Nobody waits for the call of that place any more. What listens to its signal has it as its `context`. */
   abort(place: number): void {
-    this.#running.get(place)?.abort()
+    const call = this.#running.get(place)
+    if (call !== undefined) this.#storage.run(call, abort, call)
   }
 
   /** The call for which the code runs that asks; `undefined` outside of handlers. */
