@@ -276,7 +276,10 @@ impl State {
 
     /// Whether the instance of that call was closed.
     pub(super) fn is_closing(&self, id: CallId) -> bool {
-        let pool = self.calls.get(id).and_then(|call| self.pools.get(&call.pool));
+        let pool = self
+            .calls
+            .get(id)
+            .and_then(|call| self.pools.get(&call.pool));
         pool.is_none_or(|pool| pool.state != PoolState::Open)
     }
 
