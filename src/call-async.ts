@@ -8,22 +8,25 @@ import { leftInContext } from './worker/left.js'
 const ONCE = { once: true } as const
 
 // One listener for all calls of a signal: Node compares each new one with all that are there, and warns of more than ten.
-const listening = new WeakMap<AbortSignal, Set<() => void>>()
+// Most signals have one call, for which no set is made.
+type Abort = () => void
+const listening = new WeakMap<AbortSignal, Abort | Set<Abort>>()
 
-function listen(signal: AbortSignal, abort: () => void): void {
+function listen(signal: AbortSignal, abort: Abort): void {
   const others = listening.get(signal)
-  if (others !== undefined) {
-    others.add(abort)
-    return
-  }
-  listening.set(signal, new Set([abort]))
-  signal.addEventListener('abort', abortAll, ONCE)
+  if (others === undefined) {
+    listening.set(signal, abort)
+    signal.addEventListener('abort', abortAll, ONCE)
+  } else if (typeof others === 'function') listening.set(signal, new Set([others, abort]))
+  else others.add(abort)
 }
 
-function stopListening(signal: AbortSignal, abort: () => void): void {
+function stopListening(signal: AbortSignal, abort: Abort): void {
   const others = listening.get(signal)
-  // Another call is the last one where the signal was aborted meanwhile.
-  if (others?.delete(abort) !== true || others.size > 0) return
+  if (others === undefined) return
+  if (others !== abort) {
+    if (typeof others === 'function' || !others.delete(abort) || others.size > 0) return
+  }
   listening.delete(signal)
   signal.removeEventListener('abort', abortAll)
 }
@@ -31,7 +34,8 @@ function stopListening(signal: AbortSignal, abort: () => void): void {
 function abortAll(this: AbortSignal): void {
   const aborts = listening.get(this)
   listening.delete(this)
-  if (aborts !== undefined) for (const abort of aborts) abort()
+  if (typeof aborts === 'function') aborts()
+  else if (aborts !== undefined) for (const abort of aborts) abort()
 }
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
