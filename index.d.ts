@@ -262,7 +262,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
 	maxQueue?: number;
 	/** What becomes of a call when `maxQueue` calls wait: it is rejected, or waits, too, as long as `maxQueueBytes` has room. Default `'reject'`. */
 	whenFull?: "reject" | "wait";
-	/** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
+	/** How many bytes of calls may wait for a worker, 1,000 counted for each beside its payload. Default 2 GiB. */
 	maxQueueBytes?: number;
 	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. An eighth of it while as many workers are busy as there are CPUs. */
 	spinUs?: number;
@@ -418,7 +418,7 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	/**
 	 * Resolves when the first worker is ready.
 	 *
-	 * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`;
+	 * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`, `ERR_PLUMP_CIRCUIT_OPEN`;
 	 * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.
 	 */
 	ready(): Promise<void>;
@@ -544,7 +544,7 @@ export interface PlumpStats {
 	readonly workers: readonly WorkerStats[];
 	/** Calls that have no outcome yet: those that wait and those with workers. */
 	readonly inFlight: number;
-	/** Calls that wait for a worker, and their bytes. */
+	/** Calls that wait for a worker, and their bytes as `maxQueueBytes` counts them. */
 	readonly queued: number;
 	readonly queuedBytes: number;
 	/** Whether whoever makes calls should hold back; see `drained()`. */
@@ -596,8 +596,8 @@ export interface TimeStats {
 export interface WorkerStats {
 	/** `null` until its process is there; of a process of your own, until it has said hello. */
 	readonly pid: number | null;
-	/** Where it is in its life: starting, ready, … */
-	readonly state: string;
+	/** Where it is in its life; docs/workers.md has the table of transitions. */
+	readonly state: "starting" | "ready" | "draining" | "ending" | "terminating" | "killing";
 	/** What carries its calls. */
 	readonly channel: "pipe" | "ring";
 	readonly uptimeMs: number;

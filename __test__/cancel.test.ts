@@ -1,6 +1,7 @@
 // Calls that are given up, by a signal or by the clock; what their handlers see; what becomes of a worker that does not stop.
 
 import test from 'ava'
+import { getEventListeners } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -66,6 +67,26 @@ test.serial('an aborted signal rejects before the handler has stopped', async (t
   // Not a turn of the event loop later: its promise is settled by what aborts.
   await new Promise((resolve) => setImmediate(resolve))
   t.is(outcome.is, 'ERR_PLUMP_CANCELLED')
+})
+
+test.serial('what listens to the signal of a call has its context', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 60_000 })
+  const calls = (['looksWhenTold', 'looksWhenToldPlain'] as const).map((command) => {
+    const controller = new AbortController()
+    const code = codeOf(worker.with({ signal: controller.signal }).acall(command))
+    return { controller, code }
+  })
+  const pid = await worker.acall('pid')
+  for (const { controller, code } of calls) {
+    controller.abort()
+    t.is(await code, 'ERR_PLUMP_CANCELLED')
+  }
+  t.true(await until(() => worker.call('seenSoFar').length === 2))
+  t.deepEqual(await worker.acall('seenSoFar'), [
+    'looksWhenTold true true',
+    'looksWhenToldPlain true true',
+  ])
+  t.is(await worker.acall('pid'), pid)
 })
 
 test.serial('a handler that never yields sees the flag', async (t) => {
@@ -360,6 +381,64 @@ test.serial('the rest of a deadline travels with nested calls', async (t) => {
   await worker.acall('endNested')
 })
 
+test.serial('a deadline is that of the call, whenever its handler asks', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1 })
+  await worker.ready()
+  const limited = worker.with({ timeoutMs: 30_000 })
+  t.true((await limited.acall('leftAfter', 400)) <= 29_600)
+  // Sent ahead, it lies in the worker behind another one.
+  const [, left] = await Promise.all([worker.acall('block', 400), limited.acall('leftAfter', 0)])
+  t.true(left <= 29_650 && left > 0, `${left}`)
+})
+
+test.serial('a program that blocks at once keeps no clock from starting', async (t) => {
+  const limits = { timeoutMs: 50, graceMs: 60_000 }
+  const commands = { note: limits }
+  for (const [options, limit] of [
+    [{}, { timeoutMs: 50 }],
+    [{}, { queueMs: 50 }],
+    [{ commands }, {}],
+  ] as const) {
+    const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1, ...options })
+    await worker.ready()
+    const busy = worker.acall('block', 200)
+    const calls = [1, 2, 3, 4].map((value) => codeOf(worker.with(limit).acall('note', value)))
+    const end = performance.now() + 400
+    while (performance.now() < end);
+    const code = 'queueMs' in limit ? 'ERR_PLUMP_QUEUE_TIMEOUT' : 'ERR_PLUMP_CALL_TIMEOUT'
+    t.deepEqual(await Promise.all(calls), Array(4).fill(code))
+    await busy
+    t.deepEqual(await worker.acall('noted'), [])
+  }
+})
+
+test.serial('many calls of one signal', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs')
+  const warnings: Error[] = []
+  const warned = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const controller = new AbortController()
+  const { signal } = controller
+  const answered = Array.from({ length: 100 }, async (_, i) =>
+    worker.with({ signal }).acall('add', i, 1),
+  )
+  t.deepEqual(
+    await Promise.all(answered),
+    Array.from({ length: 100 }, (_, i) => i + 1),
+  )
+  t.is(getEventListeners(signal, 'abort').length, 0, 'what has settled is let go of')
+  const other = worker.with({ signal: new AbortController().signal }).acall('wait', 200)
+  const calls = Array.from({ length: 100 }, async () =>
+    codeOf(worker.with({ signal, graceMs: 60_000 }).acall('wait', 30_000)),
+  )
+  controller.abort()
+  t.deepEqual(await Promise.all(calls), Array(100).fill('ERR_PLUMP_CANCELLED'))
+  t.is(await other, 200)
+  t.is(getEventListeners(signal, 'abort').length, 0)
+  t.deepEqual(warnings, [])
+})
+
 test.serial('a signal that aborts while its call is made, and twice', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
   const controller = new AbortController()
@@ -375,6 +454,20 @@ test.serial('a signal that aborts while its call is made, and twice', async (t) 
   )
   controller.abort()
   t.is(await worker.acall('add', 1, 2), 3)
+  // Nor where an idle worker would begin it at once.
+  await worker.ready()
+  for (let i = 0; i < 20; i++) {
+    const late = new AbortController()
+    const aborting = {
+      get value() {
+        late.abort()
+        return i
+      },
+    }
+    const call = worker.with({ signal: late.signal }).acall('note', aborting)
+    t.is(await codeOf(call), 'ERR_PLUMP_CANCELLED')
+  }
+  t.deepEqual(await worker.acall('noted'), [])
 })
 
 test.serial('a signal that aborts in the callback of its own call is too late', async (t) => {
@@ -439,6 +532,21 @@ test.serial('close() tells the handlers that run before it ends their worker', a
   t.is(await looks, undefined)
   t.is(await hears, undefined)
   await refused
+})
+
+test.serial('close(): what lies in a worker behind a call that does not stop', async (t) => {
+  const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1 })
+  await worker.ready()
+  // Of the last one nothing is kept with which it could be run elsewhere.
+  const calls = [
+    codeOf(worker.acall('forever')),
+    codeOf(worker.acall('note', 1)),
+    codeOf(worker.acall('note', 2)),
+    codeOf(worker.acall('note', new Uint8Array(100_000))),
+  ]
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await worker.close({ graceMs: 50 })
+  t.deepEqual(await Promise.all(calls), Array(4).fill('ERR_PLUMP_CLOSED'))
 })
 
 for (const [name, values] of [

@@ -275,7 +275,7 @@ test('a range of workers: what it is not', (t) => {
   for (const [workers, message] of [
     [{ min: 3, max: 2 }, /^workers\.min must be at most workers\.max \(2\), got 3/],
     [{ min: 1 }, /^workers\.max must be given/],
-    [{}, /^workers\.max must be given/],
+    [{}, /^workers\.max must be given .* from 1 to 1,024 or 'auto', got undefined/],
     [{ max: 0 }, /^workers\.max must be an integer from 1 to 1,024 or 'auto', got 0/],
     [{ max: 10_000 }, /^workers\.max must be .*, got 10000/],
     [{ max: 2, idle: 5 }, /has no option 'workers\.idle'\. Did you mean 'workers\.idleMs'/],
@@ -313,4 +313,17 @@ test('what was given is copied, so that later changes do no harm', (t) => {
 test('long values are cut in the message', (t) => {
   const error = t.throws(() => new PlumpIPC(wrong({ workers: 'x'.repeat(1e6) })))
   t.true(error.message.length < 400)
+})
+
+test('a value that throws where it is looked at is refused as any other', (t) => {
+  const throwing = {
+    get [Symbol.toStringTag](): string {
+      throw new RangeError('not for you')
+    },
+  }
+  for (const row of instanceOptions.filter(({ type }) => type === 'integer' || type === 'boolean'))
+    t.throws(() => new PlumpIPC(wrong({ [row.name]: throwing })), {
+      code: 'ERR_PLUMP_INVALID_OPTION',
+      message: new RegExp(`^${row.name} must be .*, got an object\\.$`),
+    })
 })

@@ -88,6 +88,7 @@ test.serial('a module that crashes at start is not started for ever', async (t) 
   t.is(pool.stats().circuit, 'open')
   t.is(readFileSync(file, 'utf8').length, 4, 'the first and three more')
   t.throws(() => pool.call('hello'), { code: 'ERR_PLUMP_CIRCUIT_OPEN' })
+  await t.throwsAsync(pool.ready(), { code: 'ERR_PLUMP_CIRCUIT_OPEN' }, 'and is not waited for')
   // Repaired: the next start after half a second tries, and closes it.
   rmSync(broken)
   t.true(await until(() => pool.stats().circuit !== 'open'))

@@ -68,7 +68,7 @@ function bad(name: string, error: string, fields: Fields, at = 0, byte?: number)
 
 const top = 2n ** 64n - 1n
 const headers = [
-  good('a call of command 3 with 250 ms left', { kind: 'Call', size: 5, call: 0x1_0000_0007, a: 3, b: 250 }),
+  good('a call of command 3 with a deadline', { kind: 'Call', size: 5, call: 0x1_0000_0007, a: 3, b: 250 }),
   good('the beginning of a long call', { kind: 'Call', flags: FLAG_MORE, size: MAX_BODY_BYTES, call: 1, a: 1 }),
   good('a result after 17 µs', { kind: 'Result', size: 40, call: 0xffff_ffff_0000_0001n, a: 17 }),
   good('the beginning of a long result of nothing', { kind: 'Result', flags: FLAG_MORE, size: 8, call: 2 }),

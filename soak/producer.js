@@ -43,13 +43,13 @@ export async function producer({
     Buffer.alloc(1024 + Math.floor(random() * 15 * 1024), i),
   )
 
-  const small = spawn(module, { ...common, maxQueueBytes: WARM_UP_CALLS * 620 })
+  const small = spawn(module, { ...common, maxQueueBytes: WARM_UP_CALLS * 1_020 })
   const servedPerSecond = await capacity(small, payloads, 3)
   const perSecond = servedPerSecond * TIMES * 1.1
   const most = Math.ceil(perSecond * (seconds + 5) * 3)
   const outcomes = new Uint8Array(most).fill(1).fill(0)
   // As many calls as later and as many that wait, of next to no bytes each: V8 makes its heap as large as the garbage of this
-  // rate makes it. So what JavaScript has of the calls that wait is in the baseline: 600 bytes for each.
+  // rate makes it. So what JavaScript has of the calls that wait is in the baseline: 1,000 bytes for each.
   const nothing = payloads.map((_, i) => Buffer.alloc(1, i))
   await produce(small, {
     payloads: nothing,

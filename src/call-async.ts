@@ -7,6 +7,37 @@ import { leftInContext } from './worker/left.js'
 
 const ONCE = { once: true } as const
 
+// One listener for all calls of a signal: Node compares each new one with all that are there, and warns of more than ten.
+// Most signals have one call, for which no set is made.
+type Abort = () => void
+const listening = new WeakMap<AbortSignal, Abort | Set<Abort>>()
+
+function listen(signal: AbortSignal, abort: Abort): void {
+  const others = listening.get(signal)
+  if (others === undefined) {
+    listening.set(signal, abort)
+    signal.addEventListener('abort', abortAll, ONCE)
+  } else if (typeof others === 'function') listening.set(signal, new Set([others, abort]))
+  else others.add(abort)
+}
+
+function stopListening(signal: AbortSignal, abort: Abort): void {
+  const others = listening.get(signal)
+  if (others === undefined) return
+  if (others !== abort) {
+    if (typeof others === 'function' || !others.delete(abort) || others.size > 0) return
+  }
+  listening.delete(signal)
+  signal.removeEventListener('abort', abortAll)
+}
+
+function abortAll(this: AbortSignal): void {
+  const aborts = listening.get(this)
+  listening.delete(this)
+  if (typeof aborts === 'function') aborts()
+  else if (aborts !== undefined) for (const abort of aborts) abort()
+}
+
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
 // Put in its place afterwards: what settles a promise keeps its value.
@@ -82,15 +113,13 @@ function makeCancellable(
     let isSettled = false
     const settle = (value: unknown): void => {
       isSettled = true
-      signal.removeEventListener('abort', abort)
+      stopListening(signal, abort)
       resolve(value)
     }
-    const call = exchange.postCancellable(pool, command, name, args, settings, settle)
-    // Refused at once: nobody would ever take a listener away.
-    if (isSettled) return
-    signal.addEventListener('abort', abort, ONCE)
-    // A getter among the arguments may have aborted it.
-    if (signal.aborted) abort()
+    const call = exchange.postCancellable(pool, command, name, args, settings, settle, signal)
+    if (signal.aborted) reject(aborted(signal, name))
+    // Of one that was refused at once nobody would ever take the listener away.
+    else if (!isSettled) listen(signal, abort)
   })
 }
 

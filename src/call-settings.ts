@@ -16,6 +16,8 @@ export interface CallSettings {
   readonly graceMs: number
   /** Whether one of the last three says anything. */
   readonly limited: boolean
+  /** Whether a clock starts when the call is made: it is sent at once, whatever the program does before the next microtask. */
+  readonly timed: boolean
   /** Priority, whether there is one, whether there is a key, and whose `timeoutMs` it is, as CALL_FLAG has them. */
   readonly flags: number
   /** The key's hash. */
@@ -44,6 +46,7 @@ export function callSettings(options: CallOptions): CallSettings {
     queueMs,
     runMs,
     graceMs,
+    timed: timeoutMs > 0 || queueMs > 0,
     limited: queueMs > 0 || runMs > 0 || graceMs !== NOT_GIVEN,
     signal,
   }
@@ -54,7 +57,7 @@ export function within(settings: CallSettings, leftMs: number): CallSettings {
   if (settings.timeoutMs > 0)
     return settings.timeoutMs <= leftMs ? settings : { ...settings, timeoutMs: leftMs }
   const flags = settings.flags | CALL_FLAG.capped
-  return { ...settings, timeoutMs: leftMs, flags, ordered: true }
+  return { ...settings, timeoutMs: leftMs, timed: true, flags, ordered: true }
 }
 
 export const NO_SETTINGS: CallSettings = callSettings({})

@@ -41,6 +41,8 @@ export interface CallOwner extends BlockMaker {
   readonly workers: number
   /** Longest time to watch for an answer, microseconds. */
   readonly spinUs: number
+  /** Whether a clock may start when a call is made that asks for none. */
+  readonly timed: boolean
   /** Whether the event loop must go on for it. */
   holds(): boolean
   /** The error for a failure of one of its calls. */
@@ -67,14 +69,14 @@ export interface CallTaker {
   readonly busy: boolean
   /**
    * Runs a command. `failed` tells that the bytes were no arguments; `args` is why. `next` is the number of the
-   * command that follows at once, or -1.
+   * command that follows at once, or -1. `due` is its deadline, the low half of what `Date.now()` says then; 0: none.
    */
   call(
     low: number,
     high: number,
     place: number,
     command: number,
-    leftMs: number,
+    due: number,
     args: unknown,
     failed: boolean,
     next: number,
@@ -93,6 +95,7 @@ interface PendingCall {
 
 /** A call that can be given up. */
 export interface CancellableCall {
+  readonly signal: AbortSignal
   /** Its record among those that are written down and not sent, or -1. */
   record: number
   token: number
@@ -285,6 +288,11 @@ export class Exchange {
     cancellable?: CancellableCall,
   ): void {
     const out = this.encode(owner.codec, args, 'args')
+    if (cancellable?.signal.aborted === true) {
+      // By a getter among the arguments: it is not even made.
+      out.rewind(out.start, 0, 0)
+      return
+    }
     const mayWait =
       out === this.#outgoing[0] &&
       out.segments.length === 0 &&
@@ -309,21 +317,22 @@ export class Exchange {
       cancellable.token = token
       this.#cancellable.push(cancellable)
     }
-    if (mayWait && this.#mayGather(owner)) this.#submitSoon()
+    if (mayWait && !settings.timed && this.#mayGather(owner)) this.#submitSoon()
     else this.#submitCalls(out)
     if (out.blocks.length > 0) this.#moveBlocks(out)
   }
 
   /**
    * Whether what is written down may wait for more: fewer than each of the workers has already, so that none of them runs
-   * out of calls meanwhile. The first calls of many go one by one, those behind them twice as many each time.
+   * out of calls meanwhile. A program that blocks may keep the next microtask from coming, so no clock may start with them. The first calls of many go one by one, those behind them twice as many each time.
    */
-  #mayGather({ workers, inFlight }: CallOwner): boolean {
+  #mayGather(owner: CallOwner): boolean {
+    const { workers, inFlight } = owner
     const calls = this.#calls
-    return calls < CALLS_AT_ONCE && calls * workers < inFlight - calls
+    return calls < CALLS_AT_ONCE && calls * workers < inFlight - calls && !owner.timed
   }
 
-  /** As `post`, for a call that can be given up. */
+  /** As `post`, for a call that can be given up. One whose signal is aborted while its arguments are encoded is not made. */
   postCancellable(
     owner: CallOwner,
     command: number,
@@ -331,8 +340,9 @@ export class Exchange {
     args: readonly unknown[],
     settings: CallSettings,
     resolve: (value: unknown) => void,
+    signal: AbortSignal,
   ): CancellableCall {
-    const call: CancellableCall = { record: -1, token: 0, low: 0, high: 0 }
+    const call: CancellableCall = { signal, record: -1, token: 0, low: 0, high: 0 }
     this.post(owner, command, name, args, settings, resolve, call)
     return call
   }
@@ -804,7 +814,7 @@ export class Exchange {
     const high = words[at + ENTRY.b]!
     const command = words[at + ENTRY.a]! & 0xffff
     const place = words[at + ENTRY.a]! >>> 16
-    const leftMs = words[at + ENTRY.c]!
+    const due = words[at + ENTRY.c]!
     const after = at + ENTRY.words
     const next =
       more && words[after + ENTRY.kind] === KIND.call ? words[after + ENTRY.a]! & 0xffff : -1
@@ -816,7 +826,7 @@ export class Exchange {
       args = error
       failed = true
     }
-    worker.call(low, high, place, command, leftMs, args, failed, next)
+    worker.call(low, high, place, command, due, args, failed, next)
   }
 
   #takeEvent(at: number): void {

@@ -149,7 +149,7 @@ export const ENTRY = {
   a: 4,
   /** call: high half of the call's id. */
   b: 5,
-  /** call: milliseconds left of its deadline, 0 = none. */
+  /** call: its deadline, the low half of what `Date.now()` says then; 0 = none. */
   c: 6,
   /** token of large bytes. */
   token: 7,
@@ -221,10 +221,13 @@ export interface Failure {
 
 /** The JSON of a KIND.pool entry. For `failed`, the entry's bytes have the form of KIND.failed with `{ event: 'failed', ...Failure }`. */
 export type PoolEvent =
-  /** A worker is ready; the first one makes the pool ready. `commands` = all names known so far. */
-  | { event: 'ready'; pid: number; commands: string[] }
+  /**
+   * A worker is ready; the first one makes the pool ready. `commands` = all names known so far. `timed`: a command has a limit
+   * of time that counts from when a call is made.
+   */
+  | { event: 'ready'; pid: number; commands: string[]; timed: boolean }
   /** Names registered after the worker was ready. */
-  | { event: 'commands'; commands: string[] }
+  | { event: 'commands'; commands: string[]; timed: boolean }
   /** A start failed: `ready()` rejects; queued calls have been rejected by entries of their own. */
   | ({ event: 'failed' } & Failure)
   /** The process of a worker was made. */

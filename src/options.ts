@@ -120,7 +120,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
   maxQueue?: number
   /** What becomes of a call when `maxQueue` calls wait: it is rejected, or waits, too, as long as `maxQueueBytes` has room. Default `'reject'`. */
   whenFull?: 'reject' | 'wait'
-  /** How many bytes of calls may wait for a worker, 600 counted for each beside its payload. Default 2 GiB. */
+  /** How many bytes of calls may wait for a worker, 1,000 counted for each beside its payload. Default 2 GiB. */
   maxQueueBytes?: number
   /** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. An eighth of it while as many workers are busy as there are CPUs. */
   spinUs?: number
@@ -499,7 +499,9 @@ function checkRange(given: object): WorkerRange {
   const max = checked['workers.max'] as number | 'auto' | undefined
   const min = (checked['workers.min'] as number | undefined) ?? (max === undefined ? 0 : 1)
   if (max === undefined)
-    throw invalid("workers.max must be given with a range: an integer or 'auto'.")
+    throw invalid(
+      `workers.max must be given with a range: ${rangeOf(rangeOptions[1])}, got undefined.`,
+    )
   if (max !== 'auto' && min > max)
     throw invalid(`workers.min must be at most workers.max (${max}), got ${min}.`)
   return { min, max, idleMs: checked['workers.idleMs'] ?? 30_000 }

@@ -76,7 +76,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   /**
    * Resolves when the first worker is ready.
    *
-   * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`;
+   * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`, `ERR_PLUMP_CIRCUIT_OPEN`;
    * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.
    */
   ready(): Promise<void> {
@@ -366,7 +366,7 @@ export interface PlumpStats {
   readonly workers: readonly WorkerStats[]
   /** Calls that have no outcome yet: those that wait and those with workers. */
   readonly inFlight: number
-  /** Calls that wait for a worker, and their bytes. */
+  /** Calls that wait for a worker, and their bytes as `maxQueueBytes` counts them. */
   readonly queued: number
   readonly queuedBytes: number
   /** Whether whoever makes calls should hold back; see `drained()`. */
@@ -421,8 +421,8 @@ export interface TimeStats {
 export interface WorkerStats {
   /** `null` until its process is there; of a process of your own, until it has said hello. */
   readonly pid: number | null
-  /** Where it is in its life: starting, ready, … */
-  readonly state: string
+  /** Where it is in its life; docs/workers.md has the table of transitions. */
+  readonly state: 'starting' | 'ready' | 'draining' | 'ending' | 'terminating' | 'killing'
   /** What carries its calls. */
   readonly channel: 'pipe' | 'ring'
   readonly uptimeMs: number

@@ -39,7 +39,8 @@ const DEFAULT_BLOCK_BYTES = 256 * 1024 ** 2
 const ADDON = 'PLUMP_IPC_ADDON'
 
 type Readiness =
-  | { readonly is: 'starting' }
+  /** `before`: why the start before this one has failed. */
+  | { readonly is: 'starting'; readonly before?: PlumpError }
   | { readonly is: 'ready' }
   | { readonly is: 'failed'; readonly error: PlumpError }
   | { readonly is: 'closed' }
@@ -64,6 +65,7 @@ export class Pool implements CallOwner {
   readonly #shown = new Map<number, { weak: WeakRef<ArrayBuffer>; kept: ArrayBuffer | undefined }>()
   /** Whether its calls keep the event loop alive. */
   refed = true
+  timed: boolean
 
   readonly #numbers = new Map<string, number>()
   /** The command that was asked for last. */
@@ -99,6 +101,7 @@ export class Pool implements CallOwner {
     }
     const native = nativeOptions(module, options, workers, this.codec)
     this.name = native.name
+    this.timed = [native.defaults, ...Object.values(native.commands)].some(startsClock)
     // Without blocks what is allocated is private memory.
     this.#maxBlockBytes = native.maxBlockBytes === 0 ? native.maxPayloadBytes : native.maxBlockBytes
     try {
@@ -123,7 +126,8 @@ export class Pool implements CallOwner {
       this.#lastName = name
     }
     if (this.#closing !== undefined) throw new PlumpConnectionError('ERR_PLUMP_CLOSED')
-    if (this.#readiness.is === 'failed') this.#readiness = { is: 'starting' }
+    if (this.#readiness.is === 'failed')
+      this.#readiness = { is: 'starting', before: this.#readiness.error }
     return this.#lastNumber
   }
 
@@ -157,11 +161,24 @@ export class Pool implements CallOwner {
       case 'closed':
         return Promise.reject(new PlumpConnectionError('ERR_PLUMP_CLOSED'))
       case 'starting':
+        if (this.#readiness.before !== undefined && !this.#tries())
+          return Promise.reject(this.#readiness.before)
         return new Promise((resolve) => {
           this.#waitForReady.push({ resolve })
           this.exchange.reconsider()
         })
     }
+  }
+
+  /** Whether a worker is being started, or will be because calls wait for one. */
+  #tries(): boolean {
+    this.exchange.flush()
+    const { circuit, queued, workers } = JSON.parse(this.exchange.binding.poolStats(this.id)) as {
+      circuit: string
+      queued: number
+      workers: unknown[]
+    }
+    return workers.length > 0 || (circuit !== 'open' && queued > 0)
   }
 
   /**
@@ -310,10 +327,12 @@ export class Pool implements CallOwner {
     switch (event.event) {
       case 'ready':
         for (const name of event.commands) this.#commands.add(name)
+        this.timed ||= event.timed
         this.#become({ is: 'ready' })
         break
       case 'commands':
         for (const name of event.commands) this.#commands.add(name)
+        this.timed ||= event.timed
         break
       case 'failed':
         this.#become({ is: 'failed', error: failureError({ facts: event, cause }) })
@@ -360,6 +379,10 @@ export class Pool implements CallOwner {
       else resolve(rejected(new PlumpConnectionError('ERR_PLUMP_CLOSED')))
     }
   }
+}
+
+function startsClock({ timeoutMs, queueMs }: Rule): boolean {
+  return timeoutMs !== undefined || queueMs !== undefined
 }
 
 /** What is not known stays away. */

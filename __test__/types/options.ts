@@ -165,6 +165,8 @@ export function looks(stats: PlumpStats): void {
   holds<Equal<WorkerStats['rssBytes'], number | null>>()
   holds<Equal<WorkerStats['cpuMs'], number | null>>()
   holds<Equal<WorkerStats['channel'], 'pipe' | 'ring'>>()
+  type Life = 'starting' | 'ready' | 'draining' | 'ending' | 'terminating' | 'killing'
+  holds<Equal<WorkerStats['state'], Life>>()
   holds<Equal<Allowance['decidedBy'], 'affinity' | 'quota' | 'memory' | 'least' | 'most'>>()
   // @ts-expect-error no such figure
   void stats.waiting

@@ -81,6 +81,10 @@ class RunningCall implements CallContext {
   }
 }
 
+function abort(call: RunningCall): void {
+  call.abort()
+}
+
 function given(): PlumpAbortError {
   return new PlumpAbortError('ERR_PLUMP_CANCELLED', 'Nobody waits for this call any more.')
 }
@@ -97,7 +101,7 @@ export class Contexts {
   #low = 0
   #high = 0
   #command = ''
-  #leftMs = 0
+  #due = 0
   #current: RunningCall | undefined
 
   isAborted(place: number): boolean {
@@ -105,12 +109,12 @@ export class Contexts {
   }
 
   /** A handler is about to be called. */
-  enter(low: number, high: number, place: number, command: string, leftMs: number): void {
+  enter(low: number, high: number, place: number, command: string, due: number): void {
     this.#low = low
     this.#high = high
     this.#place = place
     this.#command = command
-    this.#leftMs = leftMs
+    this.#due = due
   }
 
   /** It has returned, or waits for something. */
@@ -131,9 +135,10 @@ export class Contexts {
     this.#running.delete(place)
   }
 
-  /** Nobody waits for the call of that place any more. */
+  /** Nobody waits for the call of that place any more. What listens to its signal has it as its `context`. */
   abort(place: number): void {
-    this.#running.get(place)?.abort()
+    const call = this.#running.get(place)
+    if (call !== undefined) this.#storage.run(call, abort, call)
   }
 
   /** The call for which the code runs that asks; `undefined` outside of handlers. */
@@ -144,7 +149,7 @@ export class Contexts {
 
   /** Its deadline, for which nothing is made where it has none. */
   get deadline(): number | undefined {
-    if (this.#place !== NOBODY && this.#leftMs === 0) return undefined
+    if (this.#place !== NOBODY && this.#due === 0) return undefined
     return this.current?.deadline
   }
 
@@ -155,7 +160,7 @@ export class Contexts {
 
   #add(): RunningCall {
     const id = (BigInt(this.#high) << 32n) | BigInt(this.#low)
-    const deadline = this.#leftMs === 0 ? undefined : Date.now() + this.#leftMs
+    const deadline = this.#due === 0 ? undefined : wholeTime(this.#due)
     const call = new RunningCall(this, this.#place, `0x${id.toString(16)}`, this.#command, deadline)
     this.#running.set(this.#place, call)
     return call
@@ -163,6 +168,12 @@ export class Contexts {
 }
 
 const NOBODY = -1
+
+/** The time of which that is the low half, no further from now than half of what it counts. */
+function wholeTime(low: number): number {
+  const now = Date.now()
+  return now + ((low - now) | 0)
+}
 
 /** Those of this process, whichever copy of this package asks. */
 export const contexts = once('contexts', () => new Contexts())

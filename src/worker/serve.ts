@@ -36,7 +36,7 @@ interface Waiting {
   readonly high: number
   readonly place: number
   readonly number: number
-  readonly leftMs: number
+  readonly due: number
   readonly args: readonly unknown[]
 }
 
@@ -105,7 +105,7 @@ export class Server implements CallTaker {
     high: number,
     place: number,
     number: number,
-    leftMs: number,
+    due: number,
     args: unknown,
     failed: boolean,
     next: number,
@@ -123,9 +123,9 @@ export class Server implements CallTaker {
       )
       if (this.#mayBegin(place)) this.#thrown(low, high, place, error, 0, UNTIMED, false)
     } else if (this.#running >= this.#concurrency || this.#waiting.length > 0) {
-      this.#waiting.push({ low, high, place, number, leftMs, args })
+      this.#waiting.push({ low, high, place, number, due, args })
     } else {
-      this.#begin(low, high, place, number, leftMs, args, next)
+      this.#begin(low, high, place, number, due, args, next)
     }
   }
 
@@ -157,7 +157,7 @@ export class Server implements CallTaker {
     high: number,
     place: number,
     number: number,
-    leftMs: number,
+    due: number,
     args: readonly unknown[],
     next: number,
   ): void {
@@ -174,7 +174,7 @@ export class Server implements CallTaker {
     let result: unknown
     this.#running++
     const { command } = numbered
-    this.#contexts.enter(low, high, place, command.name, leftMs)
+    this.#contexts.enter(low, high, place, command.name, due)
     try {
       result = numbered.isAsync
         ? this.#contexts.run(() => this.#registry.run(command, args))
@@ -237,8 +237,8 @@ export class Server implements CallTaker {
   /** Begins what waits, after something has finished. */
   #goOn(): void {
     while (this.#waiting.length > 0 && this.#running < this.#concurrency) {
-      const { low, high, place, number, leftMs, args } = this.#waiting.shift()!
-      this.#begin(low, high, place, number, leftMs, args, -1)
+      const { low, high, place, number, due, args } = this.#waiting.shift()!
+      this.#begin(low, high, place, number, due, args, -1)
     }
     this.#finishIfDone()
   }

@@ -3,9 +3,21 @@
 
 use crate::block::BlockRange;
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// In the first word of a `Call` frame, beside the command's number: the host wants to hear when the call begins.
 pub const TELLS: u32 = 1 << 31;
+
+/// A deadline as the second word of a `Call` frame: milliseconds since 1970, the low half, by the clock that `Date.now()` reads
+/// in every process. What is left is for the worker to say when its handler is called, however long the frame was under way.
+#[must_use]
+pub fn deadline_word(left: Duration) -> u32 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let low = (now + left).as_millis() & u128::from(u32::MAX);
+    u32::try_from(low).unwrap_or_default().max(1)
+}
 
 /// Bytes of a frame's header.
 pub const HEADER_BYTES: usize = 24;
@@ -27,7 +39,7 @@ pub const FLAG_LENT: u8 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum FrameKind {
-    /// Host to worker: run a command. `a` = command number, with `TELLS` or without, `b` = milliseconds left of its deadline, 0 for none.
+    /// Host to worker: run a command. `a` = command number, with `TELLS` or without, `b` = its deadline, `deadline_word`, 0 for none.
     Call = 1,
     /// Worker to host: what a handler returned. `a` = time it ran, microseconds.
     Result = 2,

@@ -33,12 +33,13 @@
 //! # Bytes
 //!
 //! A waiting call takes memory beside its payload: its record and its place in the queue here, a promise and its functions
-//! in JavaScript. On Node 20 that is 580 bytes for a call with 11 bytes of payload (300,000 calls that wait, resident memory
-//! before and after). [`QueuedCalls::bytes`] counts [`BYTES_PER_CALL`] for it: a flood of small calls would otherwise take
+//! in JavaScript. On Node 20 that is 650 bytes for a call with some 15 bytes of payload whose promise is only kept, 800
+//! where it has a `catch()`, and 1,070 where an `async` function waits for it (300,000 calls that wait, resident memory before
+//! and after). [`QueuedCalls::bytes`] counts [`BYTES_PER_CALL`] for it: a flood of small calls would otherwise take
 //! fifty times `max_bytes`.
 
 /// What a waiting call takes beside its payload, bytes.
-pub const BYTES_PER_CALL: usize = 600;
+pub const BYTES_PER_CALL: usize = 1_000;
 
 /// What becomes of a call that finds `max_calls` waiting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -375,14 +376,14 @@ mod tests {
     #[test]
     fn whoever_was_refused_for_a_large_call_is_woken_only_when_it_fits() {
         let mut queue = Queue::of(100, 10_000, WhenFull::Reject);
-        for _ in 0..4 {
+        for _ in 0..2 {
             queue.push(400);
         }
-        let large = 8000;
+        let large = 7000;
         assert_eq!(queue.push(large), Admission::Refused(Exceeded::Bytes));
         assert!(
             !queue.limits.has_drained(queue.queued()),
-            "4,000 are below half"
+            "2,800 are below half"
         );
         queue.drain();
         assert_eq!(queue.push(large), Admission::Queued);
@@ -394,7 +395,7 @@ mod tests {
             queue.push(200);
         }
         queue.drain();
-        assert_eq!(queue.calls.len(), 6);
+        assert_eq!(queue.calls.len(), 4);
     }
 
     #[test]

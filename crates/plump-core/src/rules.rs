@@ -245,6 +245,14 @@ impl Rules {
         }
     }
 
+    /// Whether a clock starts with a call that asks for none: it must not be made late.
+    #[must_use]
+    pub fn start_clocks(&self) -> bool {
+        self.commands
+            .iter()
+            .any(|OfCommand { rule, .. }| rule.timeout_ms.or(rule.queue_ms).is_some())
+    }
+
     /// Whether calls that wait are to be looked at again; once for everything that was announced.
     pub fn take_news(&mut self) -> bool {
         std::mem::take(&mut self.news)

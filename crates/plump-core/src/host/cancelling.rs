@@ -1,5 +1,7 @@
 //! Calls that are given up: by their caller, by the clock, and what becomes of a worker that does not stop.
 
+use super::ending::CLOSED_BEFORE_BEGUN;
+use super::pool::PoolState;
 use super::worker::{MAX_KEPT_BYTES, Worker};
 use crate::control::Control;
 use crate::debug;
@@ -255,11 +257,30 @@ impl State {
             return;
         };
         let ticket = Ticket::of(id, call, payload.len());
+        if self.is_closing(id) {
+            // Its queue was emptied for good.
+            let name = self.command_name(id);
+            let closed = Failure::new(ErrorKind::Closed, CLOSED_BEFORE_BEGUN);
+            self.fail(id, &closed.of_command(&name));
+            return;
+        }
+        let Some(call) = self.calls.get_mut(id) else {
+            return;
+        };
         (call.payload, call.shown) = (payload, 0);
         let limited = call.limited;
         if let Some(pool) = self.pools.get_mut(&call.pool) {
             pool.queue.push_again(ticket, limited, &pool.places);
         }
+    }
+
+    /// Whether the instance of that call was closed.
+    pub(super) fn is_closing(&self, id: CallId) -> bool {
+        let pool = self
+            .calls
+            .get(id)
+            .and_then(|call| self.pools.get(&call.pool));
+        pool.is_none_or(|pool| pool.state != PoolState::Open)
     }
 
     /// A worker that is about to be ended has not said which calls it had not begun.

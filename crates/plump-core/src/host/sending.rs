@@ -9,7 +9,7 @@ use crate::debug;
 use crate::environment::{SourceKind, State};
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
-use crate::frame::{FrameKind, Header, TELLS};
+use crate::frame::{FrameKind, Header, TELLS, deadline_word};
 use crate::placing::place_of;
 use crate::port::PortError;
 use crate::queue::{For, Ticket};
@@ -301,11 +301,8 @@ impl State {
             self.fail(id, &failure.of_command(&name));
             return;
         };
-        let left_ms = deadline.map_or(0, |deadline| {
-            let left = deadline
-                .saturating_duration_since(Instant::now())
-                .as_millis();
-            u32::try_from(left).unwrap_or(u32::MAX).max(1)
+        let due = deadline.map_or(0, |deadline| {
+            deadline_word(deadline.saturating_duration_since(Instant::now()))
         });
         self.note_crowd(slot);
         let Some(worker) = self.workers.get_mut(slot).and_then(Option::as_deref_mut) else {
@@ -334,7 +331,7 @@ impl State {
         if is_last {
             worker.leaving = true;
         }
-        let header = Header::new(FrameKind::Call, id, number | tells, left_ms);
+        let header = Header::new(FrameKind::Call, id, number | tells, due);
         // The first call of an idle worker goes at once. Over a pipe each further one would cost a system call: they go
         // together, when JavaScript looks for answers or the I/O thread comes.
         let keep_back = worker.channel == ChannelKind::Pipe && worker.window.in_flight() > 1;

@@ -315,8 +315,15 @@ impl State {
         if worker.life == Life::Ready {
             let pool = worker.pool;
             self.rules_are_known(pool);
-            self.tell(pool, &json!({ "event": "commands", "commands": names }));
+            let timed = self.starts_clocks(pool);
+            let event = json!({ "event": "commands", "commands": names, "timed": timed });
+            self.tell(pool, &event);
         }
+    }
+
+    fn starts_clocks(&self, pool: u32) -> bool {
+        let pool = self.pools.get(&pool);
+        pool.is_some_and(|pool| pool.rules.start_clocks())
     }
 
     pub(super) fn on_ready(&mut self, slot: usize) {
@@ -342,7 +349,8 @@ impl State {
             .filter(|n| worker.numbers.get(*n).is_some_and(Option::is_some))
             .map(|number| pool.names.name(u32::try_from(number).unwrap_or(u32::MAX)))
             .collect();
-        let event = json!({ "event": "ready", "pid": pid, "commands": commands });
+        let timed = pool.rules.start_clocks();
+        let event = json!({ "event": "ready", "pid": pid, "commands": commands, "timed": timed });
         self.tell(pool_id, &event);
         debug!("worker {pid:?} is ready");
         self.rules_are_known(pool_id);

@@ -1,5 +1,6 @@
 //! What a pool is doing, as numbers.
 
+use super::pool::queued;
 use crate::environment::State;
 use crate::platform;
 use serde_json::json;
@@ -56,7 +57,7 @@ impl State {
                 "workers": workers,
                 "inFlight": self.calls.of_pool(id),
                 "queued": pool.queue.len(),
-                "queuedBytes": pool.queue.bytes(),
+                "queuedBytes": queued(&pool.queue).bytes(),
                 "needsDrain": pool.limits.needs_drain(),
                 "restarts": pool.replaced,
                 "retries": pool.rules.retried(),
