@@ -78,6 +78,10 @@ pub unsafe fn external<T>(
     if status == sys::Status::napi_ok {
         return Ok(made);
     }
+    // Other refusals are those of an environment that is about to end.
+    if status == sys::Status::napi_no_external_buffers_allowed {
+        REFUSES_EXTERNAL.store(true, Ordering::Relaxed);
+    }
     // SAFETY: the runtime refused, so it never calls the finalizer, and the box is still ours.
     Err(unsafe { Box::from_raw(hint) })
 }
@@ -182,7 +186,6 @@ fn show(env: Env, body: LargeBody) -> Result<sys::napi_value> {
         Ok(made) => return Ok(movable(env, made)),
         Err(body) => body,
     };
-    REFUSES_EXTERNAL.store(true, Ordering::Relaxed);
     let (mut copy, mut made) = (ptr::null_mut(), ptr::null_mut());
     // SAFETY: makes an ArrayBuffer of that length, or says that it can't.
     let status =
