@@ -1,6 +1,7 @@
 import { type CallSettings, within } from './call-settings.js'
 import { callsAreWatched, watchCall } from './diagnostics.js'
 import { PlumpAbortError, withoutFrames } from './errors.js'
+import { nobody } from './exchange.js'
 import type { Pool } from './pool.js'
 import { isWorker } from './shared.js'
 import { leftInContext } from './worker/left.js'
@@ -40,8 +41,6 @@ function abortAll(this: AbortSignal): void {
 
 // One executor for all promises, which leaves what it was given here: a closure per call costs more than the promise.
 let given: (value: unknown) => void
-// Put in its place afterwards: what settles a promise keeps its value.
-const nobody = (): void => {}
 const executor = (resolve: (value: unknown) => void): void => {
   given = resolve
 }
@@ -81,6 +80,7 @@ export function callAsync(
       return makeCancellable(pool, command, name, args, settings, settings.signal)
     const promise = new Promise<unknown>(executor)
     const resolve = given
+    // What settles a promise keeps its value.
     given = nobody
     pool.exchange.post(pool, command, name, args, settings, resolve)
     return promise

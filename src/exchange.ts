@@ -324,7 +324,8 @@ export class Exchange {
 
   /**
    * Whether what is written down may wait for more: fewer than each of the workers has already, so that none of them runs
-   * out of calls meanwhile. A program that blocks may keep the next microtask from coming, so no clock may start with them. The first calls of many go one by one, those behind them twice as many each time.
+   * out of calls meanwhile. The first calls of many go one by one, those behind them twice as many each time. A program that
+   * blocks may keep the next microtask from coming, so no clock may start with them.
    */
   #mayGather(owner: CallOwner): boolean {
     const { workers, inFlight } = owner
@@ -986,7 +987,8 @@ function resolverOf(call: PendingCall): PendingCall['resolve'] {
   return resolve
 }
 
-function nobody(): void {}
+/** Stands where what settles a call was. */
+export function nobody(): void {}
 
 /** In the place of one that is closed, where nothing looks before there is another. */
 const NO_OWNER = {} as CallOwner

@@ -42,7 +42,7 @@ pub use receiver::{BlockPlace, BlockReceiver, Form, ReceivedBlock};
 pub use sender::BlockSender;
 
 use std::cmp::Reverse;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Where a payload is, as the sender says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,6 +94,26 @@ impl BlockRange {
             slot: half(24),
             generation: half(28),
         }
+    }
+}
+
+/// When to look again whether what is out came back. While nothing else happens the looks get rarer, by doubling: an idle
+/// process should not be woken for what may stay out for hours.
+#[derive(Debug)]
+struct Looks {
+    /// How many times `idle` to wait for the next one.
+    after: u32,
+}
+
+impl Looks {
+    /// The first one comes after `idle`.
+    const FRESH: Self = Self { after: 1 };
+    const RAREST: u32 = 64;
+
+    fn next(&mut self, now: Instant, idle: Duration) -> Instant {
+        let next = now + idle * self.after;
+        self.after = (self.after * 2).min(Self::RAREST);
+        next
     }
 }
 

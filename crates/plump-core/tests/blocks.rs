@@ -54,11 +54,14 @@ fn fill(sender: &mut BlockSender, bytes: &[u8]) -> Option<BlockRange> {
 fn copy(block: &ReceivedBlock) -> Vec<u8> {
     let mut bytes = vec![MaybeUninit::new(0); block.len()];
     assert!(block.copy_to(&mut bytes));
-    bytes
-        .into_iter()
-        // SAFETY: every byte was written.
-        .map(|byte| unsafe { byte.assume_init() })
-        .collect()
+    written(bytes)
+}
+
+/// Bytes that were all written.
+fn written(bytes: Vec<MaybeUninit<u8>>) -> Vec<u8> {
+    // SAFETY: the caller has made sure of it, and they were made with a value.
+    let byte = |byte: MaybeUninit<u8>| unsafe { byte.assume_init() };
+    bytes.into_iter().map(byte).collect()
 }
 
 fn pattern(seed: usize, length: usize) -> Vec<u8> {
@@ -342,11 +345,7 @@ fn bytes_of(copy: &BlockCopy) -> Vec<u8> {
     let mut bytes = vec![MaybeUninit::new(0); copy.len()];
     assert!(copy.copy_to(&mut bytes));
     assert!(!copy.copy_to(&mut bytes[1..]));
-    // SAFETY: every byte was written.
-    bytes
-        .into_iter()
-        .map(|byte| unsafe { byte.assume_init() })
-        .collect()
+    written(bytes)
 }
 
 #[test]

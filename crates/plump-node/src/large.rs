@@ -45,7 +45,8 @@ impl Drop for Shown {
     }
 }
 
-/// What owns memory lets go of it. It must take no lock: the garbage collector calls.
+/// What owns memory lets go of it. The garbage collector calls: it must take no lock that is held while the engine is called,
+/// nor wait for one.
 unsafe extern "C" fn free<T>(_env: sys::napi_env, _data: *mut c_void, hint: *mut c_void) {
     // SAFETY: `external` made the hint from a box of exactly this type, and a finalizer runs once.
     drop(unsafe { Box::from_raw(hint.cast::<T>()) });

@@ -78,9 +78,12 @@ impl Spares {
 
     /// One that is to be made, now that there is time.
     fn take_wanted(&mut self) -> Option<Form> {
-        let form = self.wanted.pop()?;
-        let is_there = self.made.iter().any(|spare| spare.form == form);
-        (!is_there).then_some(form)
+        while let Some(form) = self.wanted.pop() {
+            if self.made.iter().all(|spare| spare.form != form) {
+                return Some(form);
+            }
+        }
+        None
     }
 
     /// Adds one; what has to go for it.
@@ -123,10 +126,8 @@ pub fn make(env: Env) -> Result<sys::napi_value> {
     while let Some(useless) = session::require(|session| session.spares.take_useless())? {
         forget(env, useless.reference);
     }
-    while session::require(|session| !session.spares.wanted.is_empty())? {
-        if let Some(form) = session::require(|session| session.spares.take_wanted())? {
-            make_for(env, form);
-        }
+    while let Some(form) = session::require(|session| session.spares.take_wanted())? {
+        make_for(env, form);
     }
     Ok(ptr::null_mut())
 }

@@ -4,13 +4,13 @@
 //! has to ask its host for each page. So memory whose copy JavaScript has let go of is kept for the next one of its size,
 //! and goes back to the system when it was free for `blockIdleMs`.
 
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use super::sender::{RAREST_LOOK, rounded};
-use super::{Form, ReceivedBlock, best_fit};
+use super::sender::rounded;
+use super::{Form, Looks, ReceivedBlock, best_fit};
 use crate::memory::{PrivateMemory, Room};
 
 /// Below this the engine's own memory, which it needs no finalizer for, is as quick.
@@ -26,7 +26,7 @@ struct Warm {
     /// Since when it is free.
     free: Vec<(Instant, PrivateMemory)>,
     taken_at: Instant,
-    look_after: u32,
+    looks: Looks,
 }
 
 /// The memory for copies of one instance.
@@ -46,7 +46,7 @@ impl Copies {
             idle,
             free: Vec::new(),
             taken_at: Instant::now(),
-            look_after: 1,
+            looks: Looks::FRESH,
         };
         Self {
             warm: Mutex::new(warm),
@@ -75,7 +75,7 @@ impl Copies {
         }
         let mut warm = this.warm.lock().unwrap_or_else(PoisonError::into_inner);
         warm.taken_at = Instant::now();
-        warm.look_after = 1;
+        warm.looks = Looks::FRESH;
         let free = warm.free.iter().enumerate();
         let fit = best_fit(
             length,
@@ -86,7 +86,7 @@ impl Copies {
             None => this.make(&mut warm, rounded(length))?,
         };
         Some(BlockCopy {
-            memory: Some(memory),
+            memory: ManuallyDrop::new(memory),
             length,
             home: Arc::downgrade(this),
         })
@@ -124,9 +124,7 @@ impl Copies {
         }
         let next = warm.free.iter().map(|(since, _)| *since + idle).min();
         if next.is_none() && self.bytes.load(Ordering::Relaxed) > 0 {
-            let next = now + idle * warm.look_after;
-            warm.look_after = (warm.look_after * 2).min(RAREST_LOOK);
-            return Some(next);
+            return Some(warm.looks.next(now, idle));
         }
         next
     }
@@ -147,8 +145,8 @@ impl Copies {
 /// A copy of a payload in private memory. Dropping it gives the memory back.
 #[derive(Debug)]
 pub struct BlockCopy {
-    /// Always there until this is dropped.
-    memory: Option<PrivateMemory>,
+    /// Taken out when this is dropped.
+    memory: ManuallyDrop<PrivateMemory>,
     length: usize,
     home: Weak<Copies>,
 }
@@ -157,9 +155,7 @@ impl BlockCopy {
     /// Copies a payload here, which must be that for which the memory was taken; `None` when it is not.
     #[must_use]
     pub fn fill(mut self, block: &ReceivedBlock) -> Option<Self> {
-        if let Some(memory) = &mut self.memory {
-            memory.prepare();
-        }
+        self.memory.prepare();
         let start = self.as_ptr().cast::<MaybeUninit<u8>>();
         // SAFETY: `take` gave memory of at least so many bytes, and nobody else knows it.
         let into = unsafe { std::slice::from_raw_parts_mut(start, self.length) };
@@ -181,8 +177,7 @@ impl BlockCopy {
     /// Where the bytes are.
     #[must_use]
     pub fn as_ptr(&self) -> *mut u8 {
-        let memory = self.memory.as_ref();
-        memory.map_or(std::ptr::dangling_mut(), PrivateMemory::as_ptr)
+        self.memory.as_ptr()
     }
 
     /// Copies it again; `false` when `into` has not its length.
@@ -201,21 +196,21 @@ impl BlockCopy {
     /// How JavaScript can be shown it; `None` where it is not worth getting ready for another one like that.
     #[must_use]
     pub fn form(&self) -> Option<Form> {
-        let memory = self.memory.as_ref()?;
-        (self.length >= WORTH_A_SPARE).then(|| Form::Room(memory.form(self.length)))
+        (self.length >= WORTH_A_SPARE).then(|| Form::Room(self.memory.form(self.length)))
     }
 
     /// Moves to addresses that were kept for it; `false` when it stays where it was.
     #[must_use]
     pub fn move_to(&mut self, room: Room) -> bool {
-        let memory = self.memory.as_mut();
-        memory.is_some_and(|memory| memory.move_to(room, self.length))
+        self.memory.move_to(room, self.length)
     }
 }
 
 impl Drop for BlockCopy {
     fn drop(&mut self) {
-        if let (Some(memory), Some(home)) = (self.memory.take(), self.home.upgrade()) {
+        // SAFETY: nobody uses it any more.
+        let memory = unsafe { ManuallyDrop::take(&mut self.memory) };
+        if let Some(home) = self.home.upgrade() {
             home.take_back(memory);
         }
     }

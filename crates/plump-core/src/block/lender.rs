@@ -12,8 +12,8 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use super::arena::PAGE;
-use super::best_fit;
-use super::sender::{RAREST_LOOK, rounded};
+use super::sender::rounded;
+use super::{Looks, best_fit};
 use crate::limits::MAX_BLOCKS;
 use crate::memory::{OwnMapping, OwnMemory};
 use crate::port::{extend_padded, padded_length};
@@ -67,7 +67,7 @@ pub struct Lender {
     reserved: usize,
     last_id: u32,
     last_key: u32,
-    look_after: u32,
+    looks: Looks,
 }
 
 /// A block as JavaScript has it. It can be looked at as long as this lives, also when the block has been sent since.
@@ -202,7 +202,7 @@ impl Lender {
             reserved: 0,
             last_id: 0,
             last_key: 0,
-            look_after: 1,
+            looks: Looks::FRESH,
         }
     }
 
@@ -250,7 +250,7 @@ impl Lender {
             Some(at) => at,
             None => self.make(capacity)?,
         };
-        self.look_after = 1;
+        self.looks = Looks::FRESH;
         // 0 is no block.
         self.last_id = self.last_id.wrapping_add(1).max(1);
         let block = &mut self.blocks[at];
@@ -335,8 +335,7 @@ impl Lender {
             at += 1;
         }
         if next.is_none() && !self.blocks.is_empty() {
-            next = Some(now + self.idle * self.look_after);
-            self.look_after = (self.look_after * 2).min(RAREST_LOOK);
+            next = Some(self.looks.next(now, self.idle));
         }
         next
     }

@@ -6,17 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::arena::{Arena, BLOCKS_START, PAGE};
 use super::lender::Lease;
-use super::{BlockRange, best_fit};
+use super::{BlockRange, Looks, best_fit};
 use crate::limits::MAX_BLOCKS;
 use crate::memory::{LARGE_PAGE, MemoryGiver};
 
 /// Blocks are rounded up to one of so many sizes between a power of two and the next, so that payloads of about the same
 /// size find each other's blocks.
 const SIZES_PER_DOUBLING: usize = 16;
-
-/// While the other side keeps blocks and nothing else happens, the looks whether they came back get this many times
-/// rarer, by doubling: an idle process should not be woken for what may stay out for hours.
-pub(super) const RAREST_LOOK: u32 = 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -49,8 +45,8 @@ pub struct BlockSender {
     /// By slot.
     blocks: Vec<Block>,
     reserved: usize,
-    /// How many times `idle` to wait until the next look at blocks that are all out.
-    look_after: u32,
+    /// At blocks that are all out.
+    looks: Looks,
     giver: Option<MemoryGiver>,
 }
 
@@ -64,7 +60,7 @@ impl BlockSender {
             idle,
             blocks: Vec::new(),
             reserved: 0,
-            look_after: 1,
+            looks: Looks::FRESH,
             giver: None,
         }
     }
@@ -101,7 +97,7 @@ impl BlockSender {
         }
         let generation = self.lend_out(slot);
         let block = &self.blocks[slot];
-        self.look_after = 1;
+        self.looks = Looks::FRESH;
         Some(BlockRange {
             offset: block.start as u64,
             length: length as u64,
@@ -170,7 +166,7 @@ impl BlockSender {
         self.lend_out(slot);
         let block = &mut self.blocks[slot];
         (block.start, block.capacity, block.lent) = (0, 0, Some(lease));
-        self.look_after = 1;
+        self.looks = Looks::FRESH;
         Ok(range)
     }
 
@@ -203,8 +199,7 @@ impl BlockSender {
             }
         }
         if next.is_none() && out {
-            next = Some(now + self.idle * self.look_after);
-            self.look_after = (self.look_after * 2).min(RAREST_LOOK);
+            next = Some(self.looks.next(now, self.idle));
         }
         next
     }

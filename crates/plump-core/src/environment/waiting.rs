@@ -186,16 +186,17 @@ impl Environment {
     pub fn take_large(&self, token: u32, shows_bytes: bool) -> Option<LargeBody> {
         let mut state = self.shared.lock();
         let mut room = None;
-        if !shows_bytes && matches!(state.large.get_mut(token)?, LargeBody::Bytes(_)) {
-            return None;
-        }
-        if let LargeBody::Block(block) = state.large.get_mut(token)?
-            && !block.keep()
-        {
-            room = Some(block.room_for_copy()?);
-            if let Some(idle) = block.copies().idle() {
-                state.watch_blocks(idle);
+        match state.large.get_mut(token)? {
+            LargeBody::Bytes(_) if !shows_bytes => return None,
+            LargeBody::Block(block) => {
+                if !block.keep() {
+                    room = Some(block.room_for_copy()?);
+                    if let Some(idle) = block.copies().idle() {
+                        state.watch_blocks(idle);
+                    }
+                }
             }
+            LargeBody::Bytes(_) | LargeBody::Copy(_) => {}
         }
         let body = state.large.take(token)?;
         self.shared.unlock(state);

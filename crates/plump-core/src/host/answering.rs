@@ -2,7 +2,7 @@
 
 use super::READ_BUDGET_BYTES;
 use super::cancelling::is_over;
-use super::ending::CLOSED_BEFORE_BEGUN;
+use super::ending::closed_before_begun;
 use super::worker::Direction;
 use crate::environment::State;
 use crate::errors::ErrorKind;
@@ -113,8 +113,7 @@ impl State {
                 self.queue_timeout(header.call)
             } else if refused == ErrorKind::Cancelled && self.is_closing(header.call) {
                 // It was too large to be kept.
-                let name = self.command_name(header.call);
-                Failure::new(ErrorKind::Closed, CLOSED_BEFORE_BEGUN).of_command(&name)
+                closed_before_begun().of_command(&self.command_name(header.call))
             } else {
                 let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
                 failure.command = Some(self.command_name(header.call));

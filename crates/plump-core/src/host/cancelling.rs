@@ -1,6 +1,6 @@
 //! Calls that are given up: by their caller, by the clock, and what becomes of a worker that does not stop.
 
-use super::ending::CLOSED_BEFORE_BEGUN;
+use super::ending::closed_before_begun;
 use super::pool::PoolState;
 use super::worker::{MAX_KEPT_BYTES, Worker};
 use crate::control::Control;
@@ -253,20 +253,16 @@ impl State {
             return;
         }
         self.let_go_of(id);
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
-        let ticket = Ticket::of(id, call, payload.len());
         if self.is_closing(id) {
             // Its queue was emptied for good.
-            let name = self.command_name(id);
-            let closed = Failure::new(ErrorKind::Closed, CLOSED_BEFORE_BEGUN);
-            self.fail(id, &closed.of_command(&name));
+            let closed = closed_before_begun().of_command(&self.command_name(id));
+            self.fail(id, &closed);
             return;
         }
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
+        let ticket = Ticket::of(id, call, payload.len());
         (call.payload, call.shown) = (payload, 0);
         let limited = call.limited;
         if let Some(pool) = self.pools.get_mut(&call.pool) {

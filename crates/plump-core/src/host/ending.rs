@@ -30,7 +30,12 @@ const CANCEL_TO_TERMINATE: Duration = Duration::from_millis(250);
 const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
 
 /// What a call is told that the end of its instance has kept from beginning.
-pub(super) const CLOSED_BEFORE_BEGUN: &str = "The instance was closed before the call had begun.";
+pub(super) fn closed_before_begun() -> Failure {
+    Failure::new(
+        ErrorKind::Closed,
+        "The instance was closed before the call had begun.",
+    )
+}
 
 impl State {
     /// Ends a worker by force, for a reason that its calls are told.
@@ -236,7 +241,7 @@ impl State {
             return;
         }
         pool.state = PoolState::Closing;
-        let closed = Failure::new(ErrorKind::Closed, CLOSED_BEFORE_BEGUN);
+        let closed = closed_before_begun();
         let died = Failure::new(
             ErrorKind::Closed,
             "The instance was closed before the call was run again; its worker had ended.",

@@ -133,6 +133,7 @@ pub(crate) struct Pool {
     pub(super) turn: usize,
     /// The blocks that its program fills.
     pub lender: Lender,
+    /// The memory to which payloads of its workers are copied.
     pub copies: Arc<Copies>,
 }
 
@@ -166,10 +167,8 @@ impl State {
             options.commands.clone(),
             Jitter::seeded(seed(id).rotate_left(17)),
         );
-        let max_block_bytes = usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX);
-        let block_idle = Duration::from_millis(u64::from(options.block_idle_ms));
-        let lender = Lender::new(max_block_bytes, block_idle);
-        let copies = Arc::new(Copies::new(max_block_bytes, block_idle));
+        let lender = Lender::new(options.block_limit(), options.block_idle());
+        let copies = Arc::new(Copies::new(options.block_limit(), options.block_idle()));
         self.pools.insert(
             id,
             Pool {
@@ -474,6 +473,16 @@ impl PoolOptions {
     /// Its size follows what is asked of it.
     pub(super) fn is_elastic(&self) -> bool {
         self.workers > 0 && (self.min_workers < self.workers || self.spare > 0)
+    }
+
+    /// Bytes that blocks may take: those of one direction of a worker, those that the program fills, and copies of payloads.
+    pub(super) fn block_limit(&self) -> usize {
+        usize::try_from(self.max_block_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// How long what is free of them stays warm.
+    pub(super) fn block_idle(&self) -> Duration {
+        Duration::from_millis(u64::from(self.block_idle_ms))
     }
 
     fn restart_options(&self) -> RestartOptions {

@@ -315,15 +315,13 @@ impl State {
         if worker.life == Life::Ready {
             let pool = worker.pool;
             self.rules_are_known(pool);
-            let timed = self.starts_clocks(pool);
+            let timed = self
+                .pools
+                .get(&pool)
+                .is_some_and(|pool| pool.rules.start_clocks());
             let event = json!({ "event": "commands", "commands": names, "timed": timed });
             self.tell(pool, &event);
         }
-    }
-
-    fn starts_clocks(&self, pool: u32) -> bool {
-        let pool = self.pools.get(&pool);
-        pool.is_some_and(|pool| pool.rules.start_clocks())
     }
 
     pub(super) fn on_ready(&mut self, slot: usize) {
@@ -415,8 +413,8 @@ fn link_for(
         parent: if ours { std::process::id() } else { 0 },
         ring: wants_ring(options),
         max_payload_bytes: usize::try_from(options.max_payload_bytes).unwrap_or(usize::MAX),
-        max_block_bytes: usize::try_from(options.max_block_bytes).unwrap_or(usize::MAX),
-        block_idle: Duration::from_millis(u64::from(options.block_idle_ms)),
+        max_block_bytes: options.block_limit(),
+        block_idle: options.block_idle(),
         trusted: options.trusted,
     };
     let mut made = link::make_link(reactor, slot, link_options, copies)?;

@@ -97,11 +97,14 @@ impl Mapping {
         self.bytes
     }
 
-    /// Moves to the addresses of another one of the same size, which goes.
-    fn move_to(&mut self, place: Self) -> io::Result<()> {
-        debug_assert_eq!(self.bytes, place.bytes);
+    /// Moves to addresses that were kept for a mapping of that form; `false` when this one has another, or can't be moved.
+    fn move_to(&mut self, room: Room, form: RoomForm) -> bool {
+        if room.form != form {
+            return false;
+        }
+        debug_assert_eq!(self.bytes, room.mapping.bytes);
         // Never unmapped as such: where the call fails, what was there may be gone already, and the addresses another's.
-        let place = ManuallyDrop::new(place);
+        let place = ManuallyDrop::new(room.mapping);
         // SAFETY: both are mappings that `reserve` made, of one size. Whoever uses `self` by its pointer holds it and
         // can't while it is borrowed here; what used `place` finds the other's bytes there from now on.
         let moved = unsafe {
@@ -114,10 +117,10 @@ impl Mapping {
             )
         };
         if moved == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
+            return false;
         }
         self.start = place.start;
-        Ok(())
+        true
     }
 
     /// Puts memory of this process alone in the place of the file's, in one step: who still reads there reads zeroes.
@@ -196,13 +199,6 @@ impl Room {
     }
 }
 
-impl Room {
-    /// The addresses, where they are some for that form.
-    fn place_for(self, form: RoomForm) -> Option<Mapping> {
-        (self.form == form).then_some(self.mapping)
-    }
-}
-
 /// A part of a memory file that is mapped by itself.
 #[derive(Debug)]
 pub struct MappedPart {
@@ -247,8 +243,7 @@ impl MappedPart {
     /// Moves to addresses that were kept for it; `false` when they are none for this one, or it can't be moved.
     #[must_use]
     pub fn move_to(&mut self, room: Room) -> bool {
-        let place = room.place_for(self.form);
-        place.is_some_and(|place| self.mapping.move_to(place).is_ok())
+        self.mapping.move_to(room, self.form)
     }
 
     /// Copies its first bytes until `into` is full.
@@ -353,8 +348,7 @@ impl PrivateMemory {
     /// moved.
     #[must_use]
     pub fn move_to(&mut self, room: Room, shown: usize) -> bool {
-        let place = room.place_for(self.form(shown));
-        place.is_some_and(|place| self.mapping.move_to(place).is_ok())
+        self.mapping.move_to(room, self.form(shown))
     }
 }
 
