@@ -262,7 +262,7 @@ export interface PlumpOptions<Commands = AnyCommands> {
 	maxQueue?: number;
 	/** What becomes of a call when `maxQueue` calls wait: it is rejected, or waits, too, as long as `maxQueueBytes` has room. Default `'reject'`. */
 	whenFull?: "reject" | "wait";
-	/** How many bytes of calls may wait for a worker, 1,000 counted for each beside its payload. Default 2 GiB. */
+	/** How many bytes of calls may wait for a worker: payloads, 1,000 for each call, and up to a quarter for V8's heap (docs/queues.md). Default 2 GiB. */
 	maxQueueBytes?: number;
 	/** Longest time a side that expects something watches for it before it sleeps, microseconds; 0 = never. Default 50. An eighth of it while as many workers are busy as there are CPUs. */
 	spinUs?: number;

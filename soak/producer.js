@@ -18,7 +18,7 @@ const WARM_UP_CALLS = 12_000
 
 /** How a producer meets a full queue, and which of the two limits is to be reached. */
 export const variants = {
-  reject: { whenFull: 'reject', maxQueue: 6_000 },
+  reject: { whenFull: 'reject', maxQueue: 4_000 },
   wait: { whenFull: 'wait', maxQueue: 1_000 },
   drained: { whenFull: 'reject', maxQueue: 100_000, holdsBack: true },
 }
@@ -28,6 +28,7 @@ export async function producer({
   variant,
   seconds,
   queueMib = 64,
+  cold = false,
   random,
   violations,
   say,
@@ -43,22 +44,24 @@ export async function producer({
     Buffer.alloc(1024 + Math.floor(random() * 15 * 1024), i),
   )
 
-  const small = spawn(module, { ...common, maxQueueBytes: WARM_UP_CALLS * 1_020 })
+  const small = spawn(module, { ...common, maxQueue: WARM_UP_CALLS })
   const servedPerSecond = await capacity(small, payloads, 3)
   const perSecond = servedPerSecond * TIMES * 1.1
   const most = Math.ceil(perSecond * (seconds + 5) * 3)
   const outcomes = new Uint8Array(most).fill(1).fill(0)
   // As many calls as later and as many that wait, of next to no bytes each: V8 makes its heap as large as the garbage of this
   // rate makes it. So what JavaScript has of the calls that wait is in the baseline: 1,000 bytes for each.
-  const nothing = payloads.map((_, i) => Buffer.alloc(1, i))
-  await produce(small, {
-    payloads: nothing,
-    perSecond,
-    seconds: WARM_UP_SECONDS,
-    random,
-    outcomes,
-    most,
-  })
+  if (!cold) {
+    const nothing = payloads.map((_, i) => Buffer.alloc(1, i))
+    await produce(small, {
+      payloads: nothing,
+      perSecond,
+      seconds: WARM_UP_SECONDS,
+      random,
+      outcomes,
+      most,
+    })
+  }
   await small.close()
   outcomes.fill(0)
 
@@ -111,7 +114,7 @@ export async function producer({
     heapOfV8GrownMiB: round(heapGrown / MIB),
     allowedMiB: round((maxQueueBytes + fifth) / MIB),
     samples,
-    waitedInWarmUp: WARM_UP_CALLS,
+    waitedInWarmUp: cold ? 0 : WARM_UP_CALLS,
     heldByTheTestMiB: round(
       (outcomes.length + payloads.reduce((sum, b) => sum + b.length, 0)) / MIB,
     ),

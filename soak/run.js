@@ -18,6 +18,7 @@ const HELP = `npm run soak -- [options]
   --pools a,b       of recycle-core: ${Object.keys(pools).join(', ')}         (all)
   --seconds n       how long a producer goes on                           (60)
   --queue-mib n     what may wait, MiB                                    (64)
+  --cold            the memory is compared with that of a process that has made few calls
   --races n         calls that are given up about when they settle        (100000)
   --kills n         workers that are ended meanwhile, about                (2000)
   --racers n        pools in which that is done side by side, at most 4   (1)
@@ -81,6 +82,7 @@ function readOptions() {
       pools: text,
       seconds: text,
       'queue-mib': text,
+      cold: { type: 'boolean' },
       races: text,
       kills: text,
       minutes: text,
@@ -102,6 +104,7 @@ function readOptions() {
     pools: among(values.pools, Object.keys(pools), 'pools'),
     seconds: number(values.seconds ?? 60, 'seconds', 1),
     queueMib: number(values['queue-mib'] ?? 64, 'queue-mib', 1),
+    cold: values.cold === true,
     races: number(values.races ?? 100_000, 'races', 1),
     kills: number(values.kills ?? 2_000, 'kills'),
     minutes: number(values.minutes ?? 10, 'minutes'),

@@ -509,7 +509,7 @@ fn a_command_that_the_worker_does_not_have_is_unknown(channel: &str) {
 fn a_full_queue_refuses_and_timed_out_calls_make_room(channel: &str) {
     let mut host = Host::start();
     let narrow =
-        json!({ "concurrency": 1, "maxQueue": 3, "maxQueueBytes": 8000, "channel": channel });
+        json!({ "concurrency": 1, "maxQueue": 3, "maxQueueBytes": 11_000, "channel": channel });
     let pool = host.open_with(channel, "worker", narrow);
     host.block(pool, "pid", b"");
     let mut running = Vec::new();

@@ -57,7 +57,7 @@ impl State {
                 "workers": workers,
                 "inFlight": self.calls.of_pool(id),
                 "queued": pool.queue.len(),
-                "queuedBytes": queued(&pool.queue).bytes(),
+                "queuedBytes": pool.limits.bytes(queued(&pool.queue)),
                 "needsDrain": pool.limits.needs_drain(),
                 "restarts": pool.replaced,
                 "retries": pool.rules.retried(),
