@@ -317,7 +317,7 @@ test('long values are cut in the message', (t) => {
 
 test('a value that throws where it is looked at is refused as any other', (t) => {
   const throwing = {
-    get [Symbol.toStringTag](): string {
+    get [inspect.custom](): string {
       throw new RangeError('not for you')
     },
   }

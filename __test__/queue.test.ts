@@ -224,7 +224,8 @@ test.serial(
     const outcomes = await Promise.allSettled(calls)
     await Promise.all(busy)
     const done = outcomes.filter(({ status }) => status === 'fulfilled').length
-    t.true(done >= 5 && done <= 10, `${done}`)
+    // Those that wait, and what was sent ahead.
+    t.true(done >= 5 && done < 50, `${done}`)
   },
 )
 
