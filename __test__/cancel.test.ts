@@ -160,19 +160,22 @@ test.serial('a handler that stops within its grace costs no worker', async (t) =
   t.is(await worker.acall('pid'), pid)
 })
 
-test.serial('what a call that was given up still answers is taken in without a next call', async (t) => {
-  // Nobody looks at a worker for another reason.
-  const pool = start<Cancelled>(t, 'cancelled.mjs', {
-    workers: { min: 0, max: 1, idleMs: 100 },
-    heartbeatTimeoutMs: 0,
-    graceMs: 60_000,
-  })
-  for (const limit of [{ runMs: 20 }, { timeoutMs: 20 }]) {
-    await pool.acall('pid')
-    await t.throwsAsync(pool.with(limit).acall('wait', 60), { instanceOf: PlumpTimeoutError })
-    t.true(await until(() => pool.stats().workers.length === 0, 10_000), JSON.stringify(limit))
-  }
-})
+test.serial(
+  'what a call that was given up still answers is taken in without a next call',
+  async (t) => {
+    // Nobody looks at a worker for another reason.
+    const pool = start<Cancelled>(t, 'cancelled.mjs', {
+      workers: { min: 0, max: 1, idleMs: 100 },
+      heartbeatTimeoutMs: 0,
+      graceMs: 60_000,
+    })
+    for (const limit of [{ runMs: 20 }, { timeoutMs: 20 }]) {
+      await pool.acall('pid')
+      await t.throwsAsync(pool.with(limit).acall('wait', 60), { instanceOf: PlumpTimeoutError })
+      t.true(await until(() => pool.stats().workers.length === 0, 10_000), JSON.stringify(limit))
+    }
+  },
+)
 
 test.serial('a grace that is over does not hit the next call in the same place', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
@@ -382,6 +385,25 @@ test.serial('context: what a handler can know of its call', async (t) => {
   )
   t.is(read, 'ERR_PLUMP_NO_CALL')
 })
+
+test.serial(
+  'what a handler leaves behind has no context, whether other handlers run or not',
+  async (t) => {
+    const worker = start<Cancelled>(t, 'cancelled.mjs')
+    const read = async (): Promise<unknown> => {
+      let value: unknown
+      t.true(await until(() => (value = worker.call('readLater')) !== undefined))
+      return value
+    }
+    await read()
+    await worker.acall('leavesBehind')
+    t.is(await read(), 'ERR_PLUMP_NO_CALL')
+    const beside = worker.acall('wait', 500)
+    await worker.acall('leavesBehind')
+    t.is(await read(), 'ERR_PLUMP_NO_CALL')
+    await beside
+  },
+)
 
 test.serial('the rest of a deadline travels with nested calls', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')

@@ -36,7 +36,9 @@ class RunningCall implements CallContext {
   readonly #contexts: Contexts
   readonly #place: number
   #controller: AbortController | undefined
-  #outcome: 'running' | 'aborted' | 'over' = 'running'
+  #isAborted = false
+  /** It was answered: what its handler has left behind is no handler. */
+  isOver = false
 
   constructor(
     contexts: Contexts,
@@ -57,8 +59,9 @@ class RunningCall implements CallContext {
   }
 
   get aborted(): boolean {
-    if (this.#outcome === 'running' && this.#contexts.isAborted(this.#place)) this.abort()
-    return this.#outcome === 'aborted'
+    // Its place may be another's by now.
+    if (!this.isOver && this.#contexts.isAborted(this.#place)) this.abort()
+    return this.#isAborted
   }
 
   get signal(): AbortSignal {
@@ -70,14 +73,10 @@ class RunningCall implements CallContext {
   }
 
   abort(): void {
-    if (this.#outcome !== 'running') return
-    this.#outcome = 'aborted'
+    if (this.#isAborted) return
+    this.#isAborted = true
     // Listeners are the handler's code: what one throws is reported by Node as an uncaught error of that handler.
     this.#controller?.abort(given())
-  }
-
-  end(): void {
-    if (this.#outcome === 'running') this.#outcome = 'over'
   }
 }
 
@@ -131,7 +130,9 @@ export class Contexts {
   /** The call of that place is over: the place may be another's. */
   ended(place: number): void {
     if (this.#running.size === 0) return
-    this.#running.get(place)?.end()
+    const call = this.#running.get(place)
+    if (call === undefined) return
+    call.isOver = true
     this.#running.delete(place)
   }
 
@@ -144,7 +145,9 @@ export class Contexts {
   /** The call for which the code runs that asks; `undefined` outside of handlers. */
   get current(): CallContext | undefined {
     if (this.#place !== NOBODY) return this.#make()
-    return this.#running.size === 0 ? undefined : this.#storage.getStore()
+    if (this.#running.size === 0) return undefined
+    const call = this.#storage.getStore()
+    return call?.isOver === true ? undefined : call
   }
 
   /** Its deadline, for which nothing is made where it has none. */
