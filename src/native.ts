@@ -237,7 +237,7 @@ export type PoolEvent =
   /** So many workers are started in place of others. */
   | { event: 'restart'; workers: number }
   /** A worker ended. */
-  | { event: 'exit'; pid: number; exitCode?: number; signal?: string; expected: boolean }
+  | { event: 'exit'; pid: number | null; exitCode?: number; signal?: string; expected: boolean }
   /** A worker that had finished everything was sent a signal: it had not exited after `teardownMs`. */
   | { event: 'overtime'; pid: number | null; teardownMs: number }
   /** After a time in which producers should hold back: half of what may wait is free. */
