@@ -308,6 +308,55 @@ test.serial(
   },
 )
 
+for (const [command, times] of [
+  ['block', 1],
+  ['wait', 16],
+] as const)
+  test.serial(
+    `calls given up behind ${times} of '${command}' harm nobody, however many`,
+    async (t) => {
+      const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 300 })
+      const pid = await worker.acall('pid')
+      // Small ones, so that many are sent ahead.
+      const small = (): Promise<unknown> =>
+        Promise.all(Array.from({ length: 10_000 }, () => worker.acall('add', 1, 2)))
+      await small()
+      const busy = Array.from({ length: times }, () => worker.acall(command, 3_000))
+      const has = (): number => worker.stats().workers[0]?.inFlight ?? 0
+      for (let round = 0; round < 12; round++) {
+        const controller = new AbortController()
+        const limited = worker.with({ signal: controller.signal })
+        const calls = Array.from({ length: 800 }, () => codeOf(limited.acall('note', 1)))
+        await until(() => has() > 800, 100)
+        controller.abort()
+        t.deepEqual(new Set(await Promise.all(calls)), new Set(['ERR_PLUMP_CANCELLED']))
+        await until(() => has() <= times, 100)
+      }
+      t.deepEqual(new Set(await Promise.all(busy)), new Set([3_000]))
+      t.is(await worker.acall('pid'), pid)
+      t.deepEqual(await worker.acall('noted'), [])
+      // What lay there is gone: others are sent ahead again.
+      await small()
+    },
+  )
+
+test.serial(
+  'each of thousands of calls that run in one worker is told that it was given up',
+  async (t) => {
+    const count = 4_500
+    const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: count + 1, graceMs: 60_000 })
+    const calls = Array.from({ length: count }, () => {
+      const controller = new AbortController()
+      const code = codeOf(worker.with({ signal: controller.signal }).acall('waitForAbort'))
+      return { controller, code }
+    })
+    t.true(await until(() => worker.call('seenSoFar').length === count))
+    for (const { controller } of calls) controller.abort()
+    for (const { code } of calls) t.is(await code, 'ERR_PLUMP_CANCELLED')
+    t.true(await until(() => worker.call('seenSoFar').length === 2 * count))
+  },
+)
+
 test.serial('queueMs: what has not begun in time is not run', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1 })
   await worker.acall('note', 0)

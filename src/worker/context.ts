@@ -6,7 +6,8 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { PlumpAbortError, PlumpError } from '../errors.js'
-import { CALL_PLACES, CALL_STATE } from '../native.js'
+import { limits } from '../generated/limits.js'
+import { CALL_STATE, MAX_CALL_PLACES } from '../native.js'
 import { once } from '../shared.js'
 
 /** The call that a handler runs for. */
@@ -91,7 +92,7 @@ function given(): PlumpAbortError {
 /** The calls of this worker that run, as far as their handlers have asked. */
 export class Contexts {
   /** The states of calls by their place; see call_states.rs. */
-  readonly states = new Uint32Array(CALL_PLACES)
+  states = new Uint32Array(0)
   readonly #storage = new AsyncLocalStorage<RunningCall>()
   readonly #running = new Map<number, RunningCall>()
 
@@ -103,8 +104,15 @@ export class Contexts {
   #due = 0
   #current: RunningCall | undefined
 
+  /** A place for each call that this worker can have at once; no more are sent to it. */
+  makePlaces(concurrency: number): Uint32Array {
+    const places = Math.min(concurrency + limits.placesAhead, MAX_CALL_PLACES)
+    this.states = new Uint32Array(places)
+    return this.states
+  }
+
   isAborted(place: number): boolean {
-    return place < CALL_PLACES && Atomics.load(this.states, place) === CALL_STATE.aborted
+    return place < this.states.length && Atomics.load(this.states, place) === CALL_STATE.aborted
   }
 
   /** A handler is about to be called. */
