@@ -309,11 +309,11 @@ test.serial(
 )
 
 for (const [command, times] of [
-  ['block', 1],
-  ['wait', 16],
+  ['spinUntilAborted', 1],
+  ['waitForAbort', 16],
 ] as const)
   test.serial(
-    `calls given up behind ${times} of '${command}' harm nobody, however many`,
+    `calls given up behind ${times} of ${command} harm nobody, however many`,
     async (t) => {
       const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 300 })
       const pid = await worker.acall('pid')
@@ -321,7 +321,9 @@ for (const [command, times] of [
       const small = (): Promise<unknown> =>
         Promise.all(Array.from({ length: 10_000 }, () => worker.acall('add', 1, 2)))
       await small()
-      const busy = Array.from({ length: times }, () => worker.acall(command, 3_000))
+      const end = new AbortController()
+      const begun = worker.with({ signal: end.signal, graceMs: 60_000 })
+      const busy = Array.from({ length: times }, () => codeOf(begun.acall(command)))
       const has = (): number => worker.stats().workers[0]?.inFlight ?? 0
       for (let round = 0; round < 12; round++) {
         const controller = new AbortController()
@@ -332,7 +334,10 @@ for (const [command, times] of [
         t.deepEqual(new Set(await Promise.all(calls)), new Set(['ERR_PLUMP_CANCELLED']))
         await until(() => has() <= times, 100)
       }
-      t.deepEqual(new Set(await Promise.all(busy)), new Set([3_000]))
+      // For longer than their grace.
+      await sleep(600)
+      end.abort()
+      t.deepEqual(new Set(await Promise.all(busy)), new Set(['ERR_PLUMP_CANCELLED']))
       t.is(await worker.acall('pid'), pid)
       t.deepEqual(await worker.acall('noted'), [])
       // What lay there is gone: others are sent ahead again.
