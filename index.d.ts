@@ -772,7 +772,10 @@ export interface WorkerMessage {
 	readonly pid: number;
 }
 /** Message of `plump-ipc:worker:exit`. */
-export interface WorkerExitMessage extends WorkerMessage {
+export interface WorkerExitMessage {
+	readonly pool: string;
+	/** Absent where no process was made: it could not be, or its instance was closed before. */
+	readonly pid?: number;
 	readonly exitCode?: number;
 	/** Name of the signal that ended it. */
 	readonly signal?: string;

@@ -160,6 +160,23 @@ test.serial('a handler that stops within its grace costs no worker', async (t) =
   t.is(await worker.acall('pid'), pid)
 })
 
+test.serial(
+  'what a call that was given up still answers is taken in without a next call',
+  async (t) => {
+    // Nobody looks at a worker for another reason.
+    const pool = start<Cancelled>(t, 'cancelled.mjs', {
+      workers: { min: 0, max: 1, idleMs: 100 },
+      heartbeatTimeoutMs: 0,
+      graceMs: 60_000,
+    })
+    for (const limit of [{ runMs: 20 }, { timeoutMs: 20 }]) {
+      await pool.acall('pid')
+      await t.throwsAsync(pool.with(limit).acall('wait', 60), { instanceOf: PlumpTimeoutError })
+      t.true(await until(() => pool.stats().workers.length === 0, 10_000), JSON.stringify(limit))
+    }
+  },
+)
+
 test.serial('a grace that is over does not hit the next call in the same place', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')
   const pid = await worker.acall('pid')
@@ -291,6 +308,60 @@ test.serial(
   },
 )
 
+for (const [command, times] of [
+  ['spinUntilAborted', 1],
+  ['waitForAbort', 16],
+] as const)
+  test.serial(
+    `calls given up behind ${times} of ${command} harm nobody, however many`,
+    async (t) => {
+      const worker = start<Cancelled>(t, 'cancelled.mjs', { graceMs: 300 })
+      const pid = await worker.acall('pid')
+      // Small ones, so that many are sent ahead.
+      const small = (): Promise<unknown> =>
+        Promise.all(Array.from({ length: 10_000 }, () => worker.acall('add', 1, 2)))
+      await small()
+      const end = new AbortController()
+      const begun = worker.with({ signal: end.signal, graceMs: 60_000 })
+      const busy = Array.from({ length: times }, () => codeOf(begun.acall(command)))
+      const has = (): number => worker.stats().workers[0]?.inFlight ?? 0
+      for (let round = 0; round < 12; round++) {
+        const controller = new AbortController()
+        const limited = worker.with({ signal: controller.signal })
+        const calls = Array.from({ length: 800 }, () => codeOf(limited.acall('note', 1)))
+        await until(() => has() > 800, 100)
+        controller.abort()
+        t.deepEqual(new Set(await Promise.all(calls)), new Set(['ERR_PLUMP_CANCELLED']))
+        await until(() => has() <= times, 100)
+      }
+      // For longer than their grace.
+      await sleep(600)
+      end.abort()
+      t.deepEqual(new Set(await Promise.all(busy)), new Set(['ERR_PLUMP_CANCELLED']))
+      t.is(await worker.acall('pid'), pid)
+      t.deepEqual(await worker.acall('noted'), [])
+      // What lay there is gone: others are sent ahead again.
+      await small()
+    },
+  )
+
+test.serial(
+  'each of thousands of calls that run in one worker is told that it was given up',
+  async (t) => {
+    const count = 4_500
+    const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: count + 1, graceMs: 60_000 })
+    const calls = Array.from({ length: count }, () => {
+      const controller = new AbortController()
+      const code = codeOf(worker.with({ signal: controller.signal }).acall('waitForAbort'))
+      return { controller, code }
+    })
+    t.true(await until(() => worker.call('seenSoFar').length === count))
+    for (const { controller } of calls) controller.abort()
+    for (const { code } of calls) t.is(await code, 'ERR_PLUMP_CANCELLED')
+    t.true(await until(() => worker.call('seenSoFar').length === 2 * count))
+  },
+)
+
 test.serial('queueMs: what has not begun in time is not run', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs', { concurrency: 1 })
   await worker.acall('note', 0)
@@ -368,6 +439,25 @@ test.serial('context: what a handler can know of its call', async (t) => {
   )
   t.is(read, 'ERR_PLUMP_NO_CALL')
 })
+
+test.serial(
+  'what a handler leaves behind has no context, whether other handlers run or not',
+  async (t) => {
+    const worker = start<Cancelled>(t, 'cancelled.mjs')
+    const read = async (): Promise<unknown> => {
+      let value: unknown
+      t.true(await until(() => (value = worker.call('readLater')) !== undefined))
+      return value
+    }
+    await read()
+    await worker.acall('leavesBehind')
+    t.is(await read(), 'ERR_PLUMP_NO_CALL')
+    const beside = worker.acall('wait', 500)
+    await worker.acall('leavesBehind')
+    t.is(await read(), 'ERR_PLUMP_NO_CALL')
+    await beside
+  },
+)
 
 test.serial('the rest of a deadline travels with nested calls', async (t) => {
   const worker = start<Cancelled>(t, 'cancelled.mjs')

@@ -121,3 +121,29 @@ test.serial('a call that an open circuit refuses is told as rejected', async (t)
   t.is(rejects.length, 1)
   t.like(rejects[0], { pool: 'broken', command: 'pid', error: { code: 'ERR_PLUMP_CIRCUIT_OPEN' } })
 })
+
+test.serial('what a handler throws is no rejection, whatever its code', async (t) => {
+  const rejects: unknown[] = []
+  const listener = (message: unknown): void => void rejects.push(message)
+  subscribe('plump-ipc:call:reject', listener)
+  t.teardown(() => unsubscribe('plump-ipc:call:reject', listener))
+  const pool = start(t, 'failing.mjs')
+  for (const code of ['ERR_PLUMP_QUEUE_FULL', 'ERR_PLUMP_CIRCUIT_OPEN']) {
+    t.like(await t.throwsAsync(pool.acall('throwsValue', { code }), { any: true }), { code })
+    t.like(
+      t.throws(() => pool.call('throwsValue', { code }), { any: true }),
+      { code },
+    )
+  }
+  t.deepEqual(rejects, [])
+})
+
+test.serial('of a process that could not be made there is an exit without an id', async (t) => {
+  const exits: WorkerExitMessage[] = []
+  const listener = (message: unknown): void => void exits.push(message as WorkerExitMessage)
+  subscribe('plump-ipc:worker:exit', listener)
+  t.teardown(() => unsubscribe('plump-ipc:worker:exit', listener))
+  const pool = start(t, 'recycled.mjs', { name: 'nowhere', execPath: '/there/is/no/such/program' })
+  await t.throwsAsync(pool.ready(), { code: 'ERR_PLUMP_SPAWN_FAILED' })
+  t.deepEqual(exits, [{ pool: 'nowhere', expected: false }])
+})

@@ -2,6 +2,7 @@
 
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { PlumpError } from './errors.js'
+import { isRefusal } from './failure.js'
 
 /** Message of `plump-ipc:call:start`: a call was made. */
 export interface CallStartMessage {
@@ -30,7 +31,10 @@ export interface WorkerMessage {
 }
 
 /** Message of `plump-ipc:worker:exit`. */
-export interface WorkerExitMessage extends WorkerMessage {
+export interface WorkerExitMessage {
+  readonly pool: string
+  /** Absent where no process was made: it could not be, or its instance was closed before. */
+  readonly pid?: number
   readonly exitCode?: number
   /** Name of the signal that ended it. */
   readonly signal?: string
@@ -72,7 +76,7 @@ export function watchCall(
   const began = performance.now()
   if (callStart.hasSubscribers) callStart.publish({ pool, command } satisfies CallStartMessage)
   return (error) => {
-    if (error !== undefined && callReject.hasSubscribers && isRejection(error.is))
+    if (error !== undefined && callReject.hasSubscribers && isRefusal(error.is))
       callReject.publish({ pool, command, error: error.is } satisfies CallRejectMessage)
     if (!callSettle.hasSubscribers) return
     const durationMs = performance.now() - began
@@ -82,9 +86,4 @@ export function watchCall(
         : { pool, command, durationMs, error: error.is }) satisfies CallSettleMessage,
     )
   }
-}
-
-function isRejection(error: unknown): error is PlumpError {
-  const code = (error as { code?: unknown } | null)?.code
-  return code === 'ERR_PLUMP_QUEUE_FULL' || code === 'ERR_PLUMP_CIRCUIT_OPEN'
 }

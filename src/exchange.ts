@@ -366,9 +366,10 @@ export class Exchange {
     return this.#words[WORD.status] === 0
   }
 
-  /** Worker: the call of that place was taken back and is not run. */
-  passOver(place: number): void {
+  /** Worker: the call of that place was taken back and is not run; so many have begun by now, that included. */
+  passOver(place: number, begun: number): void {
     this.#words[WORD.place] = place
+    this.#words[WORD.begun] = begun
     this.binding.passOver()
   }
 

@@ -4,6 +4,7 @@ import { withoutFrames } from './codec/decoder.js'
 import { createError, type PlumpError } from './errors.js'
 import { codeOfNumber, type PlumpErrorCode } from './generated/codes.js'
 import type { Failure } from './native.js'
+import { once } from './shared.js'
 
 // A worker that ends says why in this form, whatever codec its calls have: that may be what there is to tell.
 const structured = resolveCodec('structured')
@@ -35,17 +36,29 @@ export function readFailure<T = Failure>(
   return { facts, cause }
 }
 
+/** Of calls that were refused untried. Their codes do not tell: a handler's own calls may fail with the same. */
+const refusals = once('refusals', () => new WeakSet<PlumpError>())
+
+/** Whether a call failed with it that was refused untried: too much waits, or too many workers fail. */
+export function isRefusal(error: unknown): error is PlumpError {
+  return refusals.has(error as PlumpError)
+}
+
 /** The error for a failure that the core decided. */
 export function failureError({ facts, cause }: FailureEntry, hint = ''): PlumpError {
   const code = codeOf(facts.kind)
   const message = facts.message === '' ? undefined : facts.message + hint
   // Where it is noticed says nothing; the caller's frames are added where the call is known.
-  return withoutFrames(() => createError(code, message, { ...facts, cause }))
+  const error = withoutFrames(() => createError(code, message, { ...facts, cause }))
+  if (code === 'ERR_PLUMP_CIRCUIT_OPEN' && facts.runs === undefined) refusals.add(error)
+  return error
 }
 
 /** The error for a status that a native function left in the words. */
 export function statusError(status: number, message?: string): PlumpError {
-  return createError(codeOf(status), message)
+  const error = createError(codeOf(status), message)
+  if (error.code === 'ERR_PLUMP_QUEUE_FULL') refusals.add(error)
+  return error
 }
 
 /** The error for what a native function threw: an `Error` whose message begins with one of our codes. */

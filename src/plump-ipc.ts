@@ -212,7 +212,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   stats(): PlumpStats {
     const pool = this.#pool
     if (pool === undefined) return NOT_STARTED
-    if (pool.closed) return { ...NOT_STARTED, state: 'closed' }
+    if (pool.closed) return { ...NOT_STARTED, name: pool.name, state: 'closed' }
     pool.exchange.flush()
     const stats = JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
     return pool.auto === undefined ? stats : { ...stats, auto: pool.auto }

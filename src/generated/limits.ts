@@ -8,4 +8,5 @@ export const limits = {
   maxQueueNameBytes: 255,
   maxMailboxEvents: 65_536,
   maxWorkers: 1_024,
+  placesAhead: 4_096,
 } as const

@@ -6,7 +6,8 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { PlumpAbortError, PlumpError } from '../errors.js'
-import { CALL_PLACES, CALL_STATE } from '../native.js'
+import { limits } from '../generated/limits.js'
+import { CALL_STATE, MAX_CALL_PLACES } from '../native.js'
 import { once } from '../shared.js'
 
 /** The call that a handler runs for. */
@@ -36,7 +37,9 @@ class RunningCall implements CallContext {
   readonly #contexts: Contexts
   readonly #place: number
   #controller: AbortController | undefined
-  #outcome: 'running' | 'aborted' | 'over' = 'running'
+  #isAborted = false
+  /** It was answered: what its handler has left behind is no handler. */
+  isOver = false
 
   constructor(
     contexts: Contexts,
@@ -57,8 +60,9 @@ class RunningCall implements CallContext {
   }
 
   get aborted(): boolean {
-    if (this.#outcome === 'running' && this.#contexts.isAborted(this.#place)) this.abort()
-    return this.#outcome === 'aborted'
+    // Its place may be another's by now.
+    if (!this.isOver && this.#contexts.isAborted(this.#place)) this.abort()
+    return this.#isAborted
   }
 
   get signal(): AbortSignal {
@@ -70,14 +74,10 @@ class RunningCall implements CallContext {
   }
 
   abort(): void {
-    if (this.#outcome !== 'running') return
-    this.#outcome = 'aborted'
+    if (this.#isAborted) return
+    this.#isAborted = true
     // Listeners are the handler's code: what one throws is reported by Node as an uncaught error of that handler.
     this.#controller?.abort(given())
-  }
-
-  end(): void {
-    if (this.#outcome === 'running') this.#outcome = 'over'
   }
 }
 
@@ -92,7 +92,7 @@ function given(): PlumpAbortError {
 /** The calls of this worker that run, as far as their handlers have asked. */
 export class Contexts {
   /** The states of calls by their place; see call_states.rs. */
-  readonly states = new Uint32Array(CALL_PLACES)
+  states = new Uint32Array(0)
   readonly #storage = new AsyncLocalStorage<RunningCall>()
   readonly #running = new Map<number, RunningCall>()
 
@@ -104,8 +104,15 @@ export class Contexts {
   #due = 0
   #current: RunningCall | undefined
 
+  /** A place for each call that this worker can have at once; no more are sent to it. */
+  makePlaces(concurrency: number): Uint32Array {
+    const places = Math.min(concurrency + limits.placesAhead, MAX_CALL_PLACES)
+    this.states = new Uint32Array(places)
+    return this.states
+  }
+
   isAborted(place: number): boolean {
-    return place < CALL_PLACES && Atomics.load(this.states, place) === CALL_STATE.aborted
+    return place < this.states.length && Atomics.load(this.states, place) === CALL_STATE.aborted
   }
 
   /** A handler is about to be called. */
@@ -131,7 +138,9 @@ export class Contexts {
   /** The call of that place is over: the place may be another's. */
   ended(place: number): void {
     if (this.#running.size === 0) return
-    this.#running.get(place)?.end()
+    const call = this.#running.get(place)
+    if (call === undefined) return
+    call.isOver = true
     this.#running.delete(place)
   }
 
@@ -144,7 +153,9 @@ export class Contexts {
   /** The call for which the code runs that asks; `undefined` outside of handlers. */
   get current(): CallContext | undefined {
     if (this.#place !== NOBODY) return this.#make()
-    return this.#running.size === 0 ? undefined : this.#storage.getStore()
+    if (this.#running.size === 0) return undefined
+    const call = this.#storage.getStore()
+    return call?.isOver === true ? undefined : call
   }
 
   /** Its deadline, for which nothing is made where it has none. */

@@ -8,7 +8,7 @@ import { encodeThrown } from '../codec/thrown.js'
 import { PlumpSerializationError } from '../errors.js'
 import type { CallTaker, Exchange } from '../exchange.js'
 import { codes, type PlumpErrorCode } from '../generated/codes.js'
-import { ANSWERED, CALL_PLACES, CALL_STATE, type Rule } from '../native.js'
+import { ANSWERED, CALL_STATE, type Rule } from '../native.js'
 import type { Command, Registry } from '../registry.js'
 import type { Contexts } from './context.js'
 
@@ -144,11 +144,11 @@ export class Server implements CallTaker {
   /** Decides that a call begins now; `false`: it was taken back before, and somebody else has answered it. */
   #mayBegin(place: number): boolean {
     this.begun = (this.begun + 1) >>> 0
-    if (place >= CALL_PLACES) return true
+    if (place >= this.#states.length) return true
     const before = Atomics.compareExchange(this.#states, place, QUEUED, RUNNING)
     if (before === QUEUED) return true
     if (before === CALL_STATE.toBeTold && this.#exchange.begin(place)) return true
-    this.#exchange.passOver(place)
+    this.#exchange.passOver(place, this.begun)
     return false
   }
 

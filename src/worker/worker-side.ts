@@ -107,7 +107,7 @@ export class WorkerSide {
   serve(): void {
     const { opened, welcome } = this.#linked()
     lifeFunctions.close()
-    opened.binding.attachStates(contexts.states)
+    opened.binding.attachStates(contexts.makePlaces(welcome.concurrency))
     const server = new Server(opened, registry, {
       contexts,
       codec: this.#agreeOnCodec(welcome),

@@ -37,6 +37,17 @@ pub const CHANNEL_BACKLOG_BYTES: usize = 1024 * 1024;
 /// Calls sent to one worker ahead of those it runs, at most.
 pub const MAX_PREFETCH: u32 = 1024;
 
+/// Calls taken back from one worker that its JavaScript may still have to pass over, at most: each keeps its place and its
+/// payload there until then. Thrice what may lie ahead, so that a worker which tells of every `TELL_PASSED_OVER` of them is
+/// never left waiting.
+pub const MAX_TAKEN_BACK: u32 = 3072;
+
+/// After so many calls that it has passed over a worker tells how many it has looked at.
+pub const TELL_PASSED_OVER: u32 = 512;
+
+/// Places for the states of a worker's calls beyond those that may run.
+pub const PLACES_AHEAD: usize = MAX_PREFETCH as usize + MAX_TAKEN_BACK as usize;
+
 /// Microseconds of work that should wait in a worker ahead of what it runs: enough to hide the way there and back,
 /// short enough that another worker, if free, would not have been much quicker.
 pub const PREFETCH_US: u32 = 1000;

@@ -14,7 +14,9 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header, TELLS};
 use crate::inbox::EntryKind;
-use crate::limits::{MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE};
+use crate::limits::{
+    MAILBOX_EVENTS, MAX_CONTROL_BYTES, MAX_QUEUE_NAME_BYTES, NAMES_PER_MESSAGE, TELL_PASSED_OVER,
+};
 use crate::memory::{MemoryGiver, MemoryTaker};
 use crate::platform::{self, Bell, InheritedEnd, Reactor};
 use crate::port::{Order, Payload, Port, PortError};
@@ -233,6 +235,8 @@ pub(crate) struct Uplink {
     unheard: u64,
     answered: u64,
     told: u64,
+    /// Calls taken back that JavaScript has passed over or will never hear of, since the host was told of any.
+    passed_over: u32,
 }
 
 /// Where answers are given while nobody else uses the link.
@@ -423,8 +427,7 @@ impl Environment {
     pub fn begun(&self, count: u32) {
         self.shared().with(|state| {
             if let Some(uplink) = &mut state.uplink {
-                let low = u32::try_from(uplink.begun & 0xffff_ffff).unwrap_or_default();
-                uplink.begun += u64::from(count.wrapping_sub(low));
+                uplink.note_begun(count);
             }
             state.tell_begun();
         });
@@ -461,13 +464,17 @@ impl Environment {
         })
     }
 
-    /// The call of that place, which was taken back, was passed over.
-    pub fn pass_over(&self, place: u32) {
+    /// The call of that place, which was taken back, was passed over; so many have begun by now, that included.
+    pub fn pass_over(&self, place: u32, begun: u32) {
         self.shared().with(|state| {
-            let uplink = state.uplink.as_mut();
-            if let Some(table) = uplink.and_then(|uplink| uplink.table.as_mut()) {
+            let Some(uplink) = &mut state.uplink else {
+                return;
+            };
+            uplink.note_begun(begun);
+            if let Some(table) = &mut uplink.table {
                 table.let_go(place);
             }
+            state.note_passed_over();
         });
     }
 
@@ -616,7 +623,16 @@ impl Uplink {
             unheard: 0,
             answered: 0,
             told: 0,
+            passed_over: 0,
         }
+    }
+}
+
+impl Uplink {
+    /// So many calls have begun, modulo 2^32.
+    fn note_begun(&mut self, count: u32) {
+        let low = u32::try_from(self.begun & 0xffff_ffff).unwrap_or_default();
+        self.begun += u64::from(count.wrapping_sub(low));
     }
 }
 
@@ -774,6 +790,7 @@ impl State {
             uplink.unheard += 1;
         }
         self.refuse(call, ErrorKind::Cancelled);
+        self.note_passed_over();
     }
 
     /// Answers a call that will never be run.
@@ -882,6 +899,18 @@ impl State {
         }
     }
 
+    /// A call that was taken back does not lie here any more. The host hears of it when there were many: it holds back what
+    /// it would send otherwise.
+    fn note_passed_over(&mut self) {
+        let Some(uplink) = &mut self.uplink else {
+            return;
+        };
+        uplink.passed_over += 1;
+        if uplink.passed_over >= TELL_PASSED_OVER {
+            self.say_begun();
+        }
+    }
+
     /// Tells the host of calls that have begun and wait for something, so that it sends more. Those that are answered
     /// need not be told.
     fn tell_begun(&mut self) {
@@ -890,12 +919,20 @@ impl State {
         };
         let begun = uplink.begun + uplink.unheard;
         if begun > uplink.answered && begun > uplink.told {
-            uplink.told = begun;
-            if let Some(port) = &mut uplink.data {
-                port.send(Header::new(FrameKind::Started, begun, 0, 0), &[]);
-            }
-            self.flush_uplink();
+            self.say_begun();
         }
+    }
+
+    fn say_begun(&mut self) {
+        let Some(uplink) = &mut self.uplink else {
+            return;
+        };
+        uplink.told = uplink.begun + uplink.unheard;
+        uplink.passed_over = 0;
+        if let Some(port) = &mut uplink.data {
+            port.send(Header::new(FrameKind::Started, uplink.told, 0, 0), &[]);
+        }
+        self.flush_uplink();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Which call goes to which worker, and when: call ids, the queue of a pool, the window of a worker. No I/O.
 
 use crate::block::Lease;
-use crate::limits::{MAX_PREFETCH, PREFETCH_US};
+use crate::call_states::MAX_PLACES;
+use crate::limits::{MAX_PREFETCH, MAX_TAKEN_BACK, PLACES_AHEAD, PREFETCH_US};
 use crate::rules::Asked;
 use crate::sent_log::Kept;
 use std::collections::HashMap;
@@ -302,6 +303,9 @@ const STUCK_NS: u64 = PREFETCH_US as u64 * 1000;
 /// what the others take.
 const LONGEST_AVERAGED_US: u32 = 8 * PREFETCH_US;
 
+/// Calls of one worker that run, at most: there are no more places for their states.
+const MOST_AT_ONCE: u64 = (MAX_PLACES - PLACES_AHEAD) as u64;
+
 /// How many calls a worker is given ahead: about a millisecond of work beyond what it runs, so that small calls travel
 /// in batches and long ones stay where a free worker can get them.
 #[derive(Debug, Default)]
@@ -309,6 +313,10 @@ pub struct Window {
     sent: u64,
     started: u64,
     answered: u64,
+    /// Of those answered: how many came back without having run.
+    came_back: u64,
+    /// Of those: how many its JavaScript has still to pass over, at most.
+    lying: u32,
     /// Moving average of the time a call runs, microseconds; `None` before the first answer.
     run_us: Option<f32>,
     /// How many had been sent when the last long one was sent, that included.
@@ -383,15 +391,22 @@ impl Window {
         self.moved_at = now_ns;
     }
 
-    /// A call was refused or came back without having run.
+    /// A call was taken back: it lies there until the worker's JavaScript passes it over.
     pub fn come_back(&mut self) {
+        self.answered += 1;
+        self.came_back += 1;
+        self.lying += 1;
+    }
+
+    /// A call was refused by the worker's JavaScript.
+    pub fn refuse(&mut self) {
         self.answered += 1;
     }
 
-    /// Calls answered since the link was made.
+    /// Calls answered since the link was made, without those that came back.
     #[must_use]
     pub fn answered_total(&self) -> u64 {
-        self.answered
+        self.answered - self.came_back
     }
 
     /// How many calls may wait in the worker ahead of those it runs.
@@ -416,8 +431,11 @@ impl Window {
     #[must_use]
     pub fn may_send(&self, concurrency: u32) -> bool {
         let prefetch = u64::from(self.prefetch());
+        let concurrency = u64::from(concurrency).min(MOST_AT_ONCE);
         // One of those not reported as begun is the one that runs now.
-        self.ahead() < prefetch + 1 && self.in_flight() < u64::from(concurrency) + prefetch
+        self.ahead() < prefetch + 1
+            && self.in_flight() < concurrency + prefetch
+            && self.lying < MAX_TAKEN_BACK
     }
 
     /// A call was sent, of a command that is known to be long or not.
@@ -437,6 +455,10 @@ impl Window {
             return false;
         }
         self.started = total;
+        // What lies there is among what it has not looked at.
+        self.lying = self
+            .lying
+            .min(u32::try_from(self.sent - total).unwrap_or(u32::MAX));
         true
     }
 
@@ -629,6 +651,40 @@ mod tests {
         assert_eq!(sent, 17, "sixteen that wait and one ahead");
         assert!(!window.start(18), "more than was sent");
         assert!(!window.start(3), "less than before");
+    }
+
+    #[test]
+    fn calls_that_were_taken_back_do_not_pile_up_in_a_worker_that_does_not_look_at_them() {
+        let mut window = Window::default();
+        window.send(false, 0);
+        window.answer(2);
+        window.send(false, 0);
+        let (mut sent, mut lying) = (2, 0_u32);
+        while window.may_send(16) {
+            window.send(false, 0);
+            window.come_back();
+            sent += 1;
+            lying += 1;
+            assert!(lying <= MAX_TAKEN_BACK, "it never stops");
+        }
+        assert_eq!(window.answered_total(), 1);
+        // It has looked at all but the last hundred.
+        assert!(window.start(sent - 100));
+        assert_eq!((window.lying, window.may_send(16)), (100, true));
+        assert!(window.start(sent));
+        assert_eq!(window.lying, 0);
+    }
+
+    #[test]
+    fn there_is_a_place_for_each_call_that_a_worker_may_have_whatever_its_concurrency() {
+        let mut window = Window::default();
+        window.send(false, 0);
+        window.answer(1);
+        while window.may_send(u32::MAX) {
+            window.send(false, 0);
+            assert!(window.start(window.sent_total()));
+        }
+        assert!(window.in_flight() + u64::from(MAX_TAKEN_BACK) <= MAX_PLACES as u64);
     }
 
     #[test]

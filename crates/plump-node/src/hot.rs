@@ -113,7 +113,10 @@ pub const FUNCTIONS: &[(&str, Hot)] = &[
     ("cancel", |_, _| run(cancel)),
     ("begin", |_, _| run(begin)),
     ("passOver", |_, _| {
-        run(|session| session.core.pass_over(session.word(word::PLACE)))
+        run(|session| {
+            let (place, begun) = (session.word(word::PLACE), session.word(word::BEGUN));
+            session.core.pass_over(place, begun);
+        })
     }),
     ("tellBegun", |_, _| {
         run(|session| session.core.begun(session.word(word::BEGUN)))

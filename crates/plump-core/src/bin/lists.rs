@@ -15,6 +15,7 @@ const SHARED_LIMITS: &[(&str, usize)] = &[
     ("maxQueueNameBytes", limits::MAX_QUEUE_NAME_BYTES),
     ("maxMailboxEvents", limits::MAILBOX_EVENTS),
     ("maxWorkers", limits::MAX_WORKERS),
+    ("placesAhead", limits::PLACES_AHEAD),
 ];
 
 fn main() -> ExitCode {

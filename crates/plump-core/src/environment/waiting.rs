@@ -299,9 +299,12 @@ impl State {
         self.note_take_over();
     }
 
-    /// Whether anything could come at all.
+    /// Whether anything could come at all. A worker also answers calls for which nobody waits any more.
     pub(super) fn expects_something(&self) -> bool {
-        self.calls.in_flight() > 0 || self.uplink.is_some()
+        let mut workers = self.workers.iter().flatten();
+        self.calls.in_flight() > 0
+            || self.uplink.is_some()
+            || workers.any(|worker| worker.window.in_flight() > 0)
     }
 
     /// Sleeps as far as there is something to be woken for. Where nothing is expected the channels are not told: nothing will

@@ -120,7 +120,12 @@ impl State {
                 failure
             };
             if let Some(worker) = self.worker_mut(slot) {
-                worker.window.come_back();
+                // By its core, before its JavaScript had seen them.
+                if matches!(refused, ErrorKind::QueueTimeout | ErrorKind::Cancelled) {
+                    worker.window.come_back();
+                } else {
+                    worker.window.refuse();
+                }
             }
             self.leave_worker(header.call);
             self.fail(header.call, &failure);
