@@ -3,6 +3,7 @@
 use super::{Owner, Shared, SourceKind, State, source_of};
 use crate::channel::Sleeper;
 use crate::debug;
+use crate::limits::PREFETCH_US;
 use crate::platform;
 use crate::timers::Timer;
 use std::sync::Arc;
@@ -11,6 +12,16 @@ use std::time::{Duration, Instant};
 /// How long JavaScript may have left the channels to themselves, although it said that it watches, before the I/O thread
 /// sends on what waits in the queues: the window of a worker holds about a millisecond of work.
 const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
+
+/// How often it looks after some of the workers while JavaScript needs a CPU: as long as their windows last.
+const BESIDE_JS_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
+
+/// JavaScript that has made no call for so long, nor given one up, does something else, or waits for something. Where it
+/// waits for a CPU it gets one within two slices of the scheduler.
+const STILL_ACTS: Duration = Duration::from_millis(8);
+
+/// After so long JavaScript has a CPU to itself no longer: some pools wait for others meanwhile.
+const BESIDE_JS_FOR: Duration = Duration::from_millis(100);
 
 /// How often in a row the I/O thread takes in the bytes of one worker before the others get their turn.
 pub(super) const ROUNDS_PER_TURN: usize = 16;
@@ -89,12 +100,16 @@ impl State {
     /// JavaScript takes in what comes, but may be busy with something else for long, while calls wait in the queues: the I/O
     /// thread looks after them in a while.
     pub(crate) fn note_take_over(&mut self) {
+        self.take_over_in(TAKE_OVER_AFTER);
+    }
+
+    fn take_over_in(&mut self, pause: Duration) {
         if !self.take_over_set
             && self.relies_on_js()
             && self.pools.values().any(|pool| !pool.queue.is_empty())
         {
             self.take_over_set = true;
-            self.add_timer(Instant::now() + TAKE_OVER_AFTER, Timer::TakeOver);
+            self.add_timer(Instant::now() + pause, Timer::TakeOver);
         }
     }
 
@@ -107,11 +122,44 @@ impl State {
         self.take_over_set = false;
         // A sleeper that was rung for what is there and does not come is busy with something else.
         let waits = self.watching || self.workers_have_bytes();
-        let since = Duration::from_nanos(platform::monotonic_ns().saturating_sub(self.last_look));
-        if self.relies_on_js() && waits && since >= TAKE_OVER_AFTER {
-            self.relieve();
-        } else {
+        let now_ns = platform::monotonic_ns();
+        let since = Duration::from_nanos(now_ns.saturating_sub(self.last_look));
+        let acts = self.js_acts(now_ns);
+        if !self.relies_on_js() || !waits || since < TAKE_OVER_AFTER {
             self.note_take_over();
+        } else if acts && self.crowd.is_there() && since < BESIDE_JS_FOR {
+            self.serve_beside_js();
+            self.take_over_in(BESIDE_JS_EVERY);
+        } else {
+            self.relieve();
+        }
+    }
+
+    /// Whether JavaScript goes on making calls or giving them up.
+    fn js_acts(&mut self, now_ns: u64) -> bool {
+        if self.js_acts_seen.0 != self.js_acts {
+            self.js_acts_seen = (self.js_acts, now_ns);
+        }
+        now_ns - self.js_acts_seen.1 < STILL_ACTS.as_nanos() as u64
+    }
+
+    /// Takes in what comes from as many workers as there are CPUs beside JavaScript's, and sends them more. With work for all
+    /// of them JavaScript would share its CPU; the sooner it is done, the fewer calls are run that it is about to give up. What the
+    /// other workers have said lies there until it looks: it hears of it no sooner in any case, and they have rung for it.
+    fn serve_beside_js(&mut self) {
+        let mut cpus = platform::online_cpus() - 1;
+        for slot in 0..self.workers.len() {
+            let Some(worker) = self.workers[slot].as_ref() else {
+                continue;
+            };
+            let window = &worker.window;
+            // One whose handlers wait for something needs no CPU.
+            let runs = window.in_flight() == window.ahead();
+            if window.in_flight() == 0 || (runs && cpus == 0) {
+                continue;
+            }
+            cpus -= usize::from(runs);
+            self.pump_worker(slot);
         }
     }
 

@@ -22,12 +22,15 @@ const MAX_ASKED: usize = 1024;
 impl State {
     /// Looks in a while whether a worker is held up.
     pub(super) fn watch_ahead(&mut self, slot: usize) {
+        let now_ns = self.now_ns;
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
         if !std::mem::replace(&mut worker.ahead_watched, true) {
             let serial = worker.serial;
             let pause = AHEAD_EVERY * (1 << worker.vain_looks.min(MAX_DOUBLINGS));
+            // Each look wakes the I/O thread, where workers may want every CPU.
+            let pause = pause.max(Duration::from_nanos(worker.window.stuck_in(now_ns)));
             self.add_timer(Instant::now() + pause, Timer::Ahead(serial));
         }
     }
