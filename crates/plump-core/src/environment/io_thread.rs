@@ -124,10 +124,9 @@ impl State {
         let waits = self.watching || self.workers_have_bytes();
         let now_ns = platform::monotonic_ns();
         let since = Duration::from_nanos(now_ns.saturating_sub(self.last_look));
-        let acts = self.js_acts(now_ns);
         if !self.relies_on_js() || !waits || since < TAKE_OVER_AFTER {
             self.note_take_over();
-        } else if acts && self.crowd.is_there() && since < BESIDE_JS_FOR {
+        } else if self.js_keeps_cpu(now_ns) {
             self.serve_beside_js();
             self.take_over_in(BESIDE_JS_EVERY);
         } else {
@@ -135,12 +134,17 @@ impl State {
         }
     }
 
-    /// Whether JavaScript goes on making calls or giving them up.
-    fn js_acts(&mut self, now_ns: u64) -> bool {
+    /// Whether JavaScript, which has not looked for what has come for a while, goes on making calls or giving them up, and
+    /// the workers want every CPU.
+    pub(crate) fn js_keeps_cpu(&mut self, now_ns: u64) -> bool {
         if self.js_acts_seen.0 != self.js_acts {
             self.js_acts_seen = (self.js_acts, now_ns);
         }
-        now_ns - self.js_acts_seen.1 < STILL_ACTS.as_nanos() as u64
+        let ago = |at: u64| Duration::from_nanos(now_ns.saturating_sub(at));
+        self.crowd.is_there()
+            && self.relies_on_js()
+            && (TAKE_OVER_AFTER..BESIDE_JS_FOR).contains(&ago(self.last_look))
+            && ago(self.js_acts_seen.1) < STILL_ACTS
     }
 
     /// Takes in what comes from as many workers as there are CPUs beside JavaScript's, and sends them more. With work for all

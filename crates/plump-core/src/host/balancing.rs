@@ -39,14 +39,22 @@ impl State {
         let Some(slot) = self.slot_of_serial(serial) else {
             return;
         };
-        // It may have answered, and JavaScript been too busy to look.
-        self.pump_worker(slot);
         self.now_ns = platform::monotonic_ns();
         let now_ns = self.now_ns;
+        let waits_for_js = self.js_keeps_cpu(now_ns) && self.has_bytes(slot);
+        if !waits_for_js {
+            // It may have answered, and JavaScript been too busy to look.
+            self.pump_worker(slot);
+        }
         let Some(worker) = self.worker_by_serial(serial) else {
             return;
         };
         worker.ahead_watched = false;
+        if waits_for_js {
+            worker.vain_looks += 1;
+            self.watch_ahead(slot);
+            return;
+        }
         if !worker.window.holds_waiting() {
             worker.vain_looks = 0;
             return;
@@ -59,6 +67,12 @@ impl State {
             worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };
         }
         self.watch_ahead(slot);
+    }
+
+    fn has_bytes(&mut self, slot: usize) -> bool {
+        let worker = self.worker_mut(slot);
+        let port = worker.and_then(|worker| worker.data.as_mut());
+        port.is_some_and(|port| port.channel().may_have_bytes())
     }
 
     fn another_goes_on(&self, pool: u32, but: usize) -> bool {
