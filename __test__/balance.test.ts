@@ -2,9 +2,8 @@
 
 import test, { type ExecutionContext } from 'ava'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { PlumpIPC } from '../src/index.js'
 import { channel, start, until } from './start.js'
 
 type Gated = typeof import('./fixtures/gated.mjs')
@@ -225,52 +224,3 @@ test.serial('percentiles of times are of all calls, not of the longest alone', a
   t.true(p50Us < maxUs && meanUs > p50Us && meanUs < maxUs)
   t.true(maxUs >= 999_000)
 })
-
-type Cancelled = typeof import('./fixtures/cancelled.mjs')
-
-const cpus = availableParallelism()
-// Over pipes, and where the event loop can't watch bells, the I/O thread takes in everything.
-const ringIsWatched =
-  process.platform === 'linux' &&
-  channel !== 'pipe' &&
-  process.env['PLUMP_IPC_WAKE'] === undefined &&
-  cpus > 1 &&
-  cpus <= 16
-
-/** How many answers of each worker have been taken in after the event loop was kept for 60 ms, during which calls are made or not. */
-async function answered(pool: PlumpIPC<Cancelled>, goesOn: boolean): Promise<number[]> {
-  const before = pool.stats().workers.map(({ calls }) => calls)
-  const calls = Array.from({ length: 200 * cpus }, () => pool.acall('block', 1))
-  const begun = performance.now()
-  for (let now = begun, next = now; now - begun < 60; now = performance.now()) {
-    if (!goesOn || now < next) continue
-    calls.push(pool.acall('block', 0))
-    next = now + 0.2
-  }
-  const after = pool.stats().workers.map(({ calls }, index) => calls - before[index]!)
-  await Promise.all(calls)
-  return after
-}
-
-;(ringIsWatched ? test.serial : test.serial.skip)(
-  'a host that goes on making calls keeps a CPU, and one that does something else keeps no worker waiting',
-  async (t) => {
-    const pool = start<Cancelled>(t, 'cancelled.mjs', { workers: cpus })
-    const all = () => pool.stats().workers.filter(({ state }) => state === 'ready').length === cpus
-    t.true(await until(all))
-    await Promise.all(Array.from({ length: 50 * cpus }, () => pool.acall('block', 1)))
-    const counts: number[][] = []
-    // The scheduler may have kept the host, or a worker, from its CPU for so long that it looked otherwise.
-    const once = async (goesOn: boolean, holds: (idle: number) => boolean) => {
-      for (let attempt = 0; attempt < 5; attempt++) {
-        const taken = await answered(pool, goesOn)
-        counts.push(taken)
-        const idle = taken.filter((count) => count === 0).length
-        if (Math.max(...taken) >= 10 && holds(idle)) return true
-      }
-      return false
-    }
-    t.true(await once(true, (idle) => idle === 1), JSON.stringify(counts))
-    t.true(await once(false, (idle) => idle === 0), JSON.stringify(counts))
-  },
-)
