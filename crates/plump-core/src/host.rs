@@ -124,7 +124,7 @@ impl Environment {
     pub fn submit_all(&self, make: impl FnOnce(&mut Submitting<'_>)) -> bool {
         self.shared().with(|state| {
             state.now_ns = platform::monotonic_ns();
-            state.js_acts += 1;
+            state.acts.note();
             make(&mut Submitting(state));
             state.flush_sent();
             state.wakes_for_answer()
@@ -146,7 +146,7 @@ impl Environment {
     #[must_use]
     pub fn cancel(&self, call: CallId) -> bool {
         self.shared().with(|state| {
-            state.js_acts += 1;
+            state.acts.note();
             state.cancel_call(call)
         })
     }

@@ -672,6 +672,9 @@ mod tests {
         window.send(false, 0);
         assert!(!window.is_held_up(1_700_000) && !window.is_stuck(3_500_000));
         assert!(window.is_held_up(1_900_000) && window.is_stuck(3_700_000));
+        // No look is needed before.
+        let stuck_at = 3_500_000 + window.stuck_in(3_500_000);
+        assert!(!window.is_stuck(stuck_at - 1) && window.is_stuck(stuck_at));
     }
 
     #[test]

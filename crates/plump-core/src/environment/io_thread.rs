@@ -1,9 +1,9 @@
 //! The I/O thread: what it does while JavaScript is busy or asleep.
 
+use super::beside_js::SERVE_EVERY;
 use super::{Owner, Shared, SourceKind, State, source_of};
 use crate::channel::Sleeper;
 use crate::debug;
-use crate::limits::PREFETCH_US;
 use crate::platform;
 use crate::timers::Timer;
 use std::sync::Arc;
@@ -11,17 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How long JavaScript may have left the channels to themselves, although it said that it watches, before the I/O thread
 /// sends on what waits in the queues: the window of a worker holds about a millisecond of work.
-const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
-
-/// How often it looks after some of the workers while JavaScript needs a CPU: as long as their windows last.
-const BESIDE_JS_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
-
-/// JavaScript that has made no call for so long, nor given one up, does something else, or waits for something. Where it
-/// waits for a CPU it gets one within two slices of the scheduler.
-const STILL_ACTS: Duration = Duration::from_millis(8);
-
-/// After so long JavaScript has a CPU to itself no longer: some pools wait for others meanwhile.
-const BESIDE_JS_FOR: Duration = Duration::from_millis(100);
+pub(super) const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
 
 /// How often in a row the I/O thread takes in the bytes of one worker before the others get their turn.
 pub(super) const ROUNDS_PER_TURN: usize = 16;
@@ -114,7 +104,7 @@ impl State {
     }
 
     /// Whether nobody but JavaScript takes in what comes.
-    fn relies_on_js(&self) -> bool {
+    pub(super) fn relies_on_js(&self) -> bool {
         self.watching || (self.loop_hears_bells && !self.relieved && !self.caller_sleeps)
     }
 
@@ -128,42 +118,9 @@ impl State {
             self.note_take_over();
         } else if self.js_keeps_cpu(now_ns) {
             self.serve_beside_js();
-            self.take_over_in(BESIDE_JS_EVERY);
+            self.take_over_in(SERVE_EVERY);
         } else {
             self.relieve();
-        }
-    }
-
-    /// Whether JavaScript, which has not looked for what has come for a while, goes on making calls or giving them up, and
-    /// the workers want every CPU.
-    pub(crate) fn js_keeps_cpu(&mut self, now_ns: u64) -> bool {
-        if self.js_acts_seen.0 != self.js_acts {
-            self.js_acts_seen = (self.js_acts, now_ns);
-        }
-        let ago = |at: u64| Duration::from_nanos(now_ns.saturating_sub(at));
-        self.crowd.is_there()
-            && self.relies_on_js()
-            && (TAKE_OVER_AFTER..BESIDE_JS_FOR).contains(&ago(self.last_look))
-            && ago(self.js_acts_seen.1) < STILL_ACTS
-    }
-
-    /// Takes in what comes from as many workers as there are CPUs beside JavaScript's, and sends them more. With work for all
-    /// of them JavaScript would share its CPU; the sooner it is done, the fewer calls are run that it is about to give up. What the
-    /// other workers have said lies there until it looks: it hears of it no sooner in any case, and they have rung for it.
-    fn serve_beside_js(&mut self) {
-        let mut cpus = platform::online_cpus() - 1;
-        for slot in 0..self.workers.len() {
-            let Some(worker) = self.workers[slot].as_ref() else {
-                continue;
-            };
-            let window = &worker.window;
-            // One whose handlers wait for something needs no CPU.
-            let runs = window.in_flight() == window.ahead();
-            if window.in_flight() == 0 || (runs && cpus == 0) {
-                continue;
-            }
-            cpus -= usize::from(runs);
-            self.pump_worker(slot);
         }
     }
 

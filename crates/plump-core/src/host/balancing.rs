@@ -9,7 +9,7 @@ use crate::router::{Call, CallId};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
-/// How often a worker is looked at that has calls behind the one that runs.
+/// How often a worker is looked at that has calls behind the one that runs, at most; not before it can be stuck.
 const AHEAD_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
 
 /// While nobody else could take what waits, it is looked at less and less often, down to every 16 ms: whoever has time
