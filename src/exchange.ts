@@ -91,9 +91,10 @@ interface PendingCall {
   owner: CallOwner
   command: string
   resolve: (value: unknown) => void
+  cancellable: CancellableCall | undefined
 }
 
-/** A call that can be given up. */
+/** A call that can be given up. One whose signal is aborted while its arguments are encoded is not made. */
 export interface CancellableCall {
   readonly signal: AbortSignal
   /** Its record among those that are written down and not sent, or -1. */
@@ -102,6 +103,8 @@ export interface CancellableCall {
   /** Its id, once it is sent; 0: it was not made. */
   low: number
   high: number
+  /** It has an outcome, or was given up. */
+  settled(): void
 }
 
 const INCOMING_BYTES = 256 * 1024
@@ -302,12 +305,13 @@ export class Exchange {
     let token = this.#freeTokens.pop()
     if (token === undefined) {
       token = this.#pending.length
-      this.#pending.push({ owner, command: name, resolve })
+      this.#pending.push({ owner, command: name, resolve, cancellable })
     } else {
       const call = this.#pending[token]!
       call.owner = owner
       call.command = name
       call.resolve = resolve
+      call.cancellable = cancellable
     }
     owner.inFlight++
     this.inFlight++
@@ -331,21 +335,6 @@ export class Exchange {
     const { workers, inFlight } = owner
     const calls = this.#calls
     return calls < CALLS_AT_ONCE && calls * workers < inFlight - calls && !owner.timed
-  }
-
-  /** As `post`, for a call that can be given up. One whose signal is aborted while its arguments are encoded is not made. */
-  postCancellable(
-    owner: CallOwner,
-    command: number,
-    name: string,
-    args: readonly unknown[],
-    settings: CallSettings,
-    resolve: (value: unknown) => void,
-    signal: AbortSignal,
-  ): CancellableCall {
-    const call: CancellableCall = { signal, record: -1, token: 0, low: 0, high: 0 }
-    this.post(owner, command, name, args, settings, resolve, call)
-    return call
   }
 
   /** Nobody waits for a call any more. Of one that has settled, or whose outcome is on its way here, nothing is changed. */
@@ -586,6 +575,11 @@ export class Exchange {
     this.#freeTokens.push(token)
     this.inFlight--
     call.owner.inFlight--
+    const { cancellable } = call
+    if (cancellable !== undefined) {
+      call.cancellable = undefined
+      cancellable.settled()
+    }
     return call
   }
 

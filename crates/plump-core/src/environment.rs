@@ -5,6 +5,7 @@
 //! *watches* while it expects something soon; then the channels ring no bell. When it goes to sleep it says so to every
 //! channel (`Channel::sleep`), and from then on the I/O thread is woken, takes in what came, and wakes JavaScript once.
 
+mod beside_js;
 mod io_thread;
 mod placement;
 mod queues;
@@ -116,6 +117,8 @@ pub(crate) struct State {
     /// When JavaScript last looked for what has come, nanoseconds of the monotonic clock.
     last_look: u64,
     take_over_set: bool,
+    /// JavaScript makes calls and gives them up.
+    pub(crate) acts: beside_js::Acts,
     /// When a timer will look after blocks that are free.
     blocks_due: Option<Instant>,
     /// The bells that JavaScript hears: its own and those of the channels.
@@ -232,6 +235,7 @@ impl Environment {
                 watching: false,
                 last_look: 0,
                 take_over_set: false,
+                acts: beside_js::Acts::default(),
                 blocks_due: None,
                 bells: Arc::clone(&bells),
                 caller_sleeps: false,

@@ -124,6 +124,7 @@ impl Environment {
     pub fn submit_all(&self, make: impl FnOnce(&mut Submitting<'_>)) -> bool {
         self.shared().with(|state| {
             state.now_ns = platform::monotonic_ns();
+            state.acts.note();
             make(&mut Submitting(state));
             state.flush_sent();
             state.wakes_for_answer()
@@ -144,7 +145,10 @@ impl Environment {
     /// and is handed out.
     #[must_use]
     pub fn cancel(&self, call: CallId) -> bool {
-        self.shared().with(|state| state.cancel_call(call))
+        self.shared().with(|state| {
+            state.acts.note();
+            state.cancel_call(call)
+        })
     }
 
     /// A block of a pool, for its program to fill. See [`crate::block::Lender::allocate`].

@@ -368,7 +368,14 @@ impl Window {
     /// Whether it should give back what it has not begun, if another worker has time.
     #[must_use]
     pub fn is_stuck(&self, now_ns: u64) -> bool {
-        self.holds_waiting() && self.quiet_ns(now_ns) >= STUCK_NS.max(4 * self.usual_ns())
+        self.holds_waiting() && self.stuck_in(now_ns) == 0
+    }
+
+    /// How long it will not be stuck from now on, whatever it does, nanoseconds.
+    #[must_use]
+    pub fn stuck_in(&self, now_ns: u64) -> u64 {
+        let stuck_ns = STUCK_NS.max(4 * self.usual_ns());
+        stuck_ns.saturating_sub(self.quiet_ns(now_ns))
     }
 
     /// What a call takes as a rule, nanoseconds; 0 while that is not known.
@@ -721,6 +728,9 @@ mod tests {
         window.send(false, 0);
         assert!(!window.is_held_up(1_700_000) && !window.is_stuck(3_500_000));
         assert!(window.is_held_up(1_900_000) && window.is_stuck(3_700_000));
+        // No look is needed before.
+        let stuck_at = 3_500_000 + window.stuck_in(3_500_000);
+        assert!(!window.is_stuck(stuck_at - 1) && window.is_stuck(stuck_at));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The I/O thread: what it does while JavaScript is busy or asleep.
 
+use super::beside_js::SERVE_EVERY;
 use super::{Owner, Shared, SourceKind, State, source_of};
 use crate::channel::Sleeper;
 use crate::debug;
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// How long JavaScript may have left the channels to themselves, although it said that it watches, before the I/O thread
 /// sends on what waits in the queues: the window of a worker holds about a millisecond of work.
-const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
+pub(super) const TAKE_OVER_AFTER: Duration = Duration::from_millis(2);
 
 /// How often in a row the I/O thread takes in the bytes of one worker before the others get their turn.
 pub(super) const ROUNDS_PER_TURN: usize = 16;
@@ -89,17 +90,21 @@ impl State {
     /// JavaScript takes in what comes, but may be busy with something else for long, while calls wait in the queues: the I/O
     /// thread looks after them in a while.
     pub(crate) fn note_take_over(&mut self) {
+        self.take_over_in(TAKE_OVER_AFTER);
+    }
+
+    fn take_over_in(&mut self, pause: Duration) {
         if !self.take_over_set
             && self.relies_on_js()
             && self.pools.values().any(|pool| !pool.queue.is_empty())
         {
             self.take_over_set = true;
-            self.add_timer(Instant::now() + TAKE_OVER_AFTER, Timer::TakeOver);
+            self.add_timer(Instant::now() + pause, Timer::TakeOver);
         }
     }
 
     /// Whether nobody but JavaScript takes in what comes.
-    fn relies_on_js(&self) -> bool {
+    pub(super) fn relies_on_js(&self) -> bool {
         self.watching || (self.loop_hears_bells && !self.relieved && !self.caller_sleeps)
     }
 
@@ -107,11 +112,15 @@ impl State {
         self.take_over_set = false;
         // A sleeper that was rung for what is there and does not come is busy with something else.
         let waits = self.watching || self.workers_have_bytes();
-        let since = Duration::from_nanos(platform::monotonic_ns().saturating_sub(self.last_look));
-        if self.relies_on_js() && waits && since >= TAKE_OVER_AFTER {
-            self.relieve();
-        } else {
+        let now_ns = platform::monotonic_ns();
+        let since = Duration::from_nanos(now_ns.saturating_sub(self.last_look));
+        if !self.relies_on_js() || !waits || since < TAKE_OVER_AFTER {
             self.note_take_over();
+        } else if self.js_keeps_cpu(now_ns) {
+            self.serve_beside_js();
+            self.take_over_in(SERVE_EVERY);
+        } else {
+            self.relieve();
         }
     }
 

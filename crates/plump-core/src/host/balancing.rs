@@ -9,7 +9,7 @@ use crate::router::{Call, CallId};
 use crate::timers::Timer;
 use std::time::{Duration, Instant};
 
-/// How often a worker is looked at that has calls behind the one that runs.
+/// How often a worker is looked at that has calls behind the one that runs, at most; not before it can be stuck.
 const AHEAD_EVERY: Duration = Duration::from_micros(PREFETCH_US as u64);
 
 /// While nobody else could take what waits, it is looked at less and less often, down to every 16 ms: whoever has time
@@ -22,12 +22,15 @@ const MAX_ASKED: usize = 1024;
 impl State {
     /// Looks in a while whether a worker is held up.
     pub(super) fn watch_ahead(&mut self, slot: usize) {
+        let now_ns = self.now_ns;
         let Some(worker) = self.worker_mut(slot) else {
             return;
         };
         if !std::mem::replace(&mut worker.ahead_watched, true) {
             let serial = worker.serial;
             let pause = AHEAD_EVERY * (1 << worker.vain_looks.min(MAX_DOUBLINGS));
+            // Each look wakes the I/O thread, where workers may want every CPU.
+            let pause = pause.max(Duration::from_nanos(worker.window.stuck_in(now_ns)));
             self.add_timer(Instant::now() + pause, Timer::Ahead(serial));
         }
     }
@@ -36,14 +39,22 @@ impl State {
         let Some(slot) = self.slot_of_serial(serial) else {
             return;
         };
-        // It may have answered, and JavaScript been too busy to look.
-        self.pump_worker(slot);
         self.now_ns = platform::monotonic_ns();
         let now_ns = self.now_ns;
+        let waits_for_js = self.js_keeps_cpu(now_ns) && self.has_bytes(slot);
+        if !waits_for_js {
+            // It may have answered, and JavaScript been too busy to look.
+            self.pump_worker(slot);
+        }
         let Some(worker) = self.worker_by_serial(serial) else {
             return;
         };
         worker.ahead_watched = false;
+        if waits_for_js {
+            worker.vain_looks += 1;
+            self.watch_ahead(slot);
+            return;
+        }
         if !worker.window.holds_waiting() {
             worker.vain_looks = 0;
             return;
@@ -56,6 +67,12 @@ impl State {
             worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };
         }
         self.watch_ahead(slot);
+    }
+
+    fn has_bytes(&mut self, slot: usize) -> bool {
+        let worker = self.worker_mut(slot);
+        let port = worker.and_then(|worker| worker.data.as_mut());
+        port.is_some_and(|port| port.channel().may_have_bytes())
     }
 
     fn another_goes_on(&self, pool: u32, but: usize) -> bool {
