@@ -114,6 +114,8 @@ function makeCancellable(
     const settle = (value: unknown): void => {
       isSettled = true
       stopListening(signal, abort)
+      // The outcome of one that was decided before it was given up, and that nobody takes any more.
+      if (signal.aborted && value instanceof Promise) value.catch(nobody)
       resolve(value)
     }
     const call = exchange.postCancellable(pool, command, name, args, settings, settle, signal)
