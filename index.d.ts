@@ -416,7 +416,7 @@ export declare class PlumpIPC<Commands = AnyCommands> implements Calls<Commands>
 	 */
 	start(module: URL | string, options?: PlumpOptions<Commands>): this;
 	/**
-	 * Resolves when the first worker is ready.
+	 * Resolves when the first worker is ready; with `min: 0` of a range it starts one.
 	 *
 	 * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`, `ERR_PLUMP_CIRCUIT_OPEN`;
 	 * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.

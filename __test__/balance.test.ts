@@ -210,6 +210,8 @@ test.serial('stats() tells what waits, and of the pool what it is and does', asy
   t.true(spinHits + spinMisses > 0)
   const closing = pool.close()
   t.true(['closing', 'closed'].includes(pool.stats().state))
+  // Its last worker ends while nobody here hears of it.
+  while (pool.stats().state !== 'closed');
   await closing
 })
 

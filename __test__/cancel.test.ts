@@ -653,3 +653,26 @@ for (const [name, values] of [
         message: new RegExp(`^${name} must be .*, got `),
       })
   })
+
+test.serial(
+  'a call that had failed when it was given up leaves no rejection unhandled',
+  async (t) => {
+    const worker = start<Cancelled>(t, 'cancelled.mjs')
+    const unhandled: unknown[] = []
+    const note = (reason: unknown): void => void unhandled.push(reason)
+    process.on('unhandledRejection', note)
+    t.teardown(() => process.off('unhandledRejection', note))
+    const controller = new AbortController()
+    const { signal } = controller
+    // No worker is ready yet, so it waits.
+    const code = codeOf(worker.with({ queueMs: 1, signal }).acall('note', 1))
+    // Its time is over, and this thread too busy to hear of it.
+    const end = performance.now() + 20
+    while (performance.now() < end);
+    controller.abort()
+    t.is(await code, 'ERR_PLUMP_CANCELLED')
+    await worker.ready()
+    await sleep(50)
+    t.deepEqual(unhandled, [])
+  },
+)

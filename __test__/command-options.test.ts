@@ -187,6 +187,26 @@ test.serial('concurrency: 1 by call(), and where the calls before were given up'
   t.deepEqual([first!.most, second!.most], [1, 1])
 })
 
+test.serial(
+  'one that waits for a place and is given up lets the next call of its key go',
+  async (t) => {
+    const pool = start(t, { heartbeatTimeoutMs: 0 })
+    await pool.ready()
+    const held = pool.acall('one', 5_000)
+    for (const how of ['signal', 'queueMs', 'timeoutMs']) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const options = how === 'signal' ? { signal } : { [how]: 100 }
+      const first = pool.with({ key: 'k', ...options }).acall('one', 0)
+      const next = pool.with({ key: 'k' }).acall('pid')
+      setTimeout(() => controller.abort(), 100)
+      await t.throwsAsync(first)
+      t.is(await Promise.race([held, next]), pool.stats().workers[0]!.pid!)
+    }
+    await held
+  },
+)
+
 const given = (name: string, value: unknown): CommandOptions => ({ [name]: value })
 
 for (const row of commandOptions as readonly OptionRow[]) {

@@ -4,8 +4,8 @@ import test from 'ava'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { PlumpWorkerError } from '../src/index.js'
-import { start, until } from './start.js'
+import { PlumpIPC, PlumpWorkerError } from '../src/index.js'
+import { fixture, options, start, until } from './start.js'
 
 test.serial('maxCalls: a worker gets so many and no more, and no call is stranded', async (t) => {
   const pool = start(t, 'recycled.mjs', { workers: 2, maxCalls: 7 })
@@ -41,6 +41,37 @@ test.serial('maxAgeMs: what has begun is finished, the rest moves', async (t) =>
     notes.map(([, value]) => value),
     notes.map((_, i) => i),
   )
+})
+
+test.serial(
+  'maxAgeMs: a successor is started for what waits, also when nothing can move',
+  async (t) => {
+    const pool = start(t, 'recycled.mjs', {
+      maxAgeMs: 600,
+      concurrency: 1,
+      heartbeatTimeoutMs: 0,
+    })
+    const first = await pool.acall('wait', 20)
+    // It is too large to be taken back, and what lies behind it stays, too.
+    const long = pool.acall('wait', 6_000, Buffer.alloc(100_000))
+    const others = Array.from({ length: 10 }, () => pool.acall('wait', 20))
+    t.not(await Promise.race([long, others.at(-1)]), first)
+    t.is(await long, first)
+  },
+)
+
+test.serial('no more workers are started than calls wait', async (t) => {
+  const pool = start(t, 'recycled.mjs', { workers: 4, maxCalls: 1 })
+  const size = () => pool.stats().workers.length
+  t.true(await until(() => pool.stats().workers.every(({ state }) => state === 'ready')))
+  await Promise.all(Array.from({ length: 4 }, () => pool.acall('pid')))
+  t.true(await until(() => size() === 0))
+  const calls = [pool.acall('wait', 200), pool.acall('wait', 200)]
+  let most = 0
+  const watch = setInterval(() => (most = Math.max(most, size())), 2)
+  t.teardown(() => clearInterval(watch))
+  await Promise.all(calls)
+  t.is(most, 2)
 })
 
 test.serial('maxRssBytes: looked at while a call runs', async (t) => {
@@ -146,3 +177,15 @@ for (const [name, values] of [
         message: new RegExp(`^${name} must be .*, got `),
       })
   })
+
+test.serial('a failed start is tried again by the next call, also beside a link', async (t) => {
+  t.timeout(60_000)
+  const plump = new PlumpIPC(options())
+  t.teardown(() => plump.close({ graceMs: 0 }))
+  plump.start(fixture('throws-while-loading.mjs'))
+  await t.throwsAsync(plump.ready(), { code: 'ERR_PLUMP_START_FAILED' })
+  // Nobody has inherited it: that worker is gone at once.
+  plump.createLink().handed()
+  t.true(await until(() => plump.stats().workers.length === 0))
+  await t.throwsAsync(plump.acall('add', 1, 2), { code: 'ERR_PLUMP_START_FAILED' })
+})

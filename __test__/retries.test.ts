@@ -260,6 +260,19 @@ test.serial('given up while it pauses: closed', async (t) => {
   t.regex(error.message, /run again/)
 })
 
+test.serial('closed while it waits again: it says so', async (t) => {
+  const { file, lines } = notes(t)
+  const backoffMs = 600_000
+  const pool = start(t, { backoffMs, maxBackoffMs: backoffMs })
+  const call = errorOf(pool.acall('diesTwice', file, 9, 'kill'))
+  t.true(await until(() => pool.stats().retries === 1 && pool.stats().queued === 1))
+  await pool.close()
+  const error = (await call) as PlumpWorkerError
+  t.is(error.code, 'ERR_PLUMP_CLOSED')
+  t.regex(error.message, /run again/)
+  t.is(lines().length, 1)
+})
+
 test.serial('closed while it runs: it is not run again', async (t) => {
   const { file, lines } = notes(t)
   const pool = start(t)

@@ -2,11 +2,12 @@
 
 import test from 'ava'
 import { execFile, spawnSync } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { PlumpStats } from '../src/index.js'
+import type { PlumpStats, WorkerRestartMessage } from '../src/index.js'
 import { channel, fixture, start, until } from './start.js'
 
 const sizes = (pool: { stats(): { workers: readonly { state: string }[] } }): number =>
@@ -126,7 +127,7 @@ test.serial('keys keep their order while workers come and go', async (t) => {
 test.serial('a key moves only when its call that an old worker has begun is over', async (t) => {
   const pool = start<typeof import('./fixtures/ordered.mjs')>(t, 'ordered.mjs', {
     workers: { min: 1, max: 3, idleMs: 60_000 },
-    growMs: 1,
+    growMs: 200,
   })
   await pool.ready()
   const keys = Array.from({ length: 12 }, (_unused, i) => `k${i}`)
@@ -205,3 +206,75 @@ for (const [value, message] of [
       message,
     })
   })
+
+test.serial('a range grows while first calls of keys wait, not for calls of one key', async (t) => {
+  const workers = { min: 1, max: 3, idleMs: 60_000 }
+  const pool = start(t, 'recycled.mjs', { workers, growMs: 5, concurrency: 1 })
+  await pool.ready()
+  const of = (key: string): Promise<unknown> => pool.with({ key }).acall('wait', 20)
+  await Promise.all(Array.from({ length: 20 }, () => of('one')))
+  t.is(pool.stats().workers.length, 1, 'one more would not help')
+  const pids = await Promise.all(Array.from({ length: 200 }, (_, i) => of(`k${i}`)))
+  t.is(new Set(pids).size, 3)
+})
+
+test.serial('a key whose worker gets no more calls goes to one that has time', async (t) => {
+  const maxCalls = 200
+  const pool = start(t, 'recycled.mjs', {
+    workers: { min: 1, max: 2, idleMs: 60_000 },
+    growMs: 5,
+    concurrency: 1,
+    maxCalls,
+    // Whatever a worker says is an occasion to look at what waits.
+    heartbeatTimeoutMs: 0,
+  })
+  await Promise.all(Array.from({ length: 8 }, () => pool.acall('wait', 100)))
+  t.true(await until(() => sizes(pool) === 2))
+  const [first, second] = pool.stats().workers.map(({ pid }) => pid!) as [number, number]
+  const keys: string[] = []
+  for (let i = 0; keys.length < 2; i++)
+    if ((await pool.with({ key: `k${i}` }).acall('pid')) === first) keys.push(`k${i}`)
+  const [key, other] = keys as [string, string]
+  const callsOf = (pid: number) => pool.stats().workers.find((worker) => worker.pid === pid)?.calls
+  while (callsOf(first)! < maxCalls - 1) await pool.with({ key }).acall('pid')
+  const last = pool.with({ key: other }).acall('wait', 3_000)
+  t.is(await Promise.race([last, pool.with({ key }).acall('pid')]), second)
+  t.is(await last, first)
+})
+
+test.serial(
+  'of a range, too, stats() and monitors tell which workers took the place of others',
+  async (t) => {
+    const workers = { min: 1, max: 3, idleMs: 100 }
+    const pool = start(t, 'recycled.mjs', { workers, growMs: 5, concurrency: 1, backoffMs: 0 })
+    const told: number[] = []
+    const listener = (message: unknown): void => {
+      const { pool: name, workers: replaced } = message as WorkerRestartMessage
+      if (name === pool.stats().name) told.push(replaced)
+    }
+    subscribe('plump-ipc:worker:restart', listener)
+    t.teardown(() => unsubscribe('plump-ipc:worker:restart', listener))
+    for (let round = 0; round < 2; round++) {
+      await Promise.all(Array.from({ length: 20 }, () => pool.acall('wait', 50)))
+      t.true(await until(() => pool.stats().workers.length === 1))
+    }
+    t.is(pool.stats().restarts, 0, 'to grow again replaces nobody')
+    await t.throwsAsync(pool.acall('die'))
+    await pool.acall('pid')
+    t.is(pool.stats().restarts, 1)
+    t.true(await until(() => told.length > 0))
+    t.deepEqual(told, [1])
+  },
+)
+
+test.serial('min: 0: ready() starts a worker', async (t) => {
+  const workers = { min: 0, max: 2, idleMs: 100 }
+  const pool = start(t, 'recycled.mjs', { workers })
+  t.is(pool.stats().workers.length, 0)
+  await pool.ready()
+  t.is(sizes(pool), 1)
+  t.true(await until(() => pool.stats().workers.length === 0), 'and keeps it no longer than any')
+  await pool.ready()
+  const broken = start(t, 'throws-while-loading.mjs', { workers })
+  await t.throwsAsync(broken.ready(), { code: 'ERR_PLUMP_START_FAILED' })
+})

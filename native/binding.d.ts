@@ -76,6 +76,9 @@ export interface NativeLink {
 /** Opens this environment. */
 export declare function open(words: Uint32Array, incoming: Uint8Array, outgoing: Uint8Array, wake: () => void, watches?: boolean | undefined | null): void
 
+/** Starts a worker of a pool that has none without a call. */
+export declare function poolAwaitFirst(pool: number): void
+
 /** Begins the end of a pool. */
 export declare function poolClose(pool: number, graceMs: number): void
 
@@ -88,8 +91,8 @@ export declare function poolNeedsDrain(pool: number): boolean
 /** Makes a pool. */
 export declare function poolOpen(options: string): number
 
-/** What a pool is doing, as JSON. */
-export declare function poolStats(pool: number): string
+/** What a pool is doing, as JSON; `null`: it has come to its end. */
+export declare function poolStats(pool: number): string | null
 
 /** Turns the words of the core on stderr on or off. */
 export declare function setDebug(on: boolean): void

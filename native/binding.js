@@ -854,6 +854,7 @@ module.exports.linkLeave = nativeBinding.linkLeave
 module.exports.linkOpen = nativeBinding.linkOpen
 module.exports.linkReady = nativeBinding.linkReady
 module.exports.open = nativeBinding.open
+module.exports.poolAwaitFirst = nativeBinding.poolAwaitFirst
 module.exports.poolClose = nativeBinding.poolClose
 module.exports.poolLink = nativeBinding.poolLink
 module.exports.poolNeedsDrain = nativeBinding.poolNeedsDrain

@@ -152,10 +152,15 @@ function makeAbortable(
   const { exchange } = pool
   const promise = new Promise<unknown>(executorOfAbortable)
   const resolve = given
+  const settle = (value: unknown): void => {
+    // The outcome of one that was decided before it was given up, and that nobody takes any more.
+    if (signal.aborted && value instanceof Promise) value.catch(nobody)
+    resolve(value)
+  }
   const call = new AbortableCall(signal, exchange, name, givenReject)
   given = nobody
   givenReject = nobody
-  exchange.post(pool, command, name, args, settings, resolve, call)
+  exchange.post(pool, command, name, args, settings, settle, call)
   if (signal.aborted) call.rejectAborted()
   // Of one that was refused at once nobody would ever take the listener away.
   else if (!call.isSettled) listen(signal, call)

@@ -371,8 +371,10 @@ export interface Binding {
   commandNumber(pool: number, name: string): number
   /** Starts the orderly end. A KIND.pool `closed` entry follows. Idempotent. */
   poolClose(pool: number, graceMs: number): void
-  /** JSON: workers (pid, state, calls, channel …), queue, in flight. */
-  poolStats(pool: number): string
+  /** Starts a worker of a pool that has none without a call. */
+  poolAwaitFirst(pool: number): void
+  /** JSON: workers (pid, state, calls, channel …), queue, in flight. `null`: the pool has come to its end. */
+  poolStats(pool: number): string | null
   /** Whether producers should hold back until a `drained` event comes. */
   poolNeedsDrain(pool: number): boolean
   /** A link for a process that the user starts. */

@@ -74,7 +74,7 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   }
 
   /**
-   * Resolves when the first worker is ready.
+   * Resolves when the first worker is ready; with `min: 0` of a range it starts one.
    *
    * @throws (rejects) PlumpWorkerError `ERR_PLUMP_START_FAILED` with what the module threw as `cause`, `ERR_PLUMP_CIRCUIT_OPEN`;
    * PlumpTimeoutError `ERR_PLUMP_START_TIMEOUT`; PlumpConnectionError `ERR_PLUMP_SPAWN_FAILED`, `ERR_PLUMP_NOT_STARTED`, `ERR_PLUMP_CLOSED`.
@@ -212,9 +212,9 @@ export class PlumpIPC<Commands = AnyCommands> implements Calls<Commands> {
   stats(): PlumpStats {
     const pool = this.#pool
     if (pool === undefined) return NOT_STARTED
-    if (pool.closed) return { ...NOT_STARTED, name: pool.name, state: 'closed' }
     pool.exchange.flush()
-    const stats = JSON.parse(pool.exchange.binding.poolStats(pool.id)) as PlumpStats
+    const stats = pool.stats() as PlumpStats | null
+    if (stats === null) return { ...NOT_STARTED, name: pool.name, state: 'closed' }
     return pool.auto === undefined ? stats : { ...stats, auto: pool.auto }
   }
 

@@ -45,6 +45,14 @@ type Readiness =
   | { readonly is: 'failed'; readonly error: PlumpError }
   | { readonly is: 'closed' }
 
+/** Of what the core tells, that which is looked at here. */
+interface CoreStats {
+  readonly circuit: string
+  readonly queued: number
+  readonly workers: readonly unknown[]
+  readonly commands: readonly string[]
+}
+
 interface Waiter<T> {
   readonly resolve: (value: T | PromiseLike<T>) => void
 }
@@ -161,8 +169,8 @@ export class Pool implements CallOwner {
       case 'closed':
         return Promise.reject(new PlumpConnectionError('ERR_PLUMP_CLOSED'))
       case 'starting':
-        if (this.#readiness.before !== undefined && !this.#tries())
-          return Promise.reject(this.#readiness.before)
+        if (this.#readiness.before === undefined) this.exchange.binding.poolAwaitFirst(this.id)
+        else if (!this.#tries()) return Promise.reject(this.#readiness.before)
         return new Promise((resolve) => {
           this.#waitForReady.push({ resolve })
           this.exchange.reconsider()
@@ -173,12 +181,15 @@ export class Pool implements CallOwner {
   /** Whether a worker is being started, or will be because calls wait for one. */
   #tries(): boolean {
     this.exchange.flush()
-    const { circuit, queued, workers } = JSON.parse(this.exchange.binding.poolStats(this.id)) as {
-      circuit: string
-      queued: number
-      workers: unknown[]
-    }
+    const stats = this.stats()
+    if (stats === null) return false
+    const { circuit, queued, workers } = stats
     return workers.length > 0 || (circuit !== 'open' && queued > 0)
+  }
+
+  /** What the core tells of it; `null`: every worker is gone, and that is about to be heard here. */
+  stats(): CoreStats | null {
+    return JSON.parse(this.exchange.binding.poolStats(this.id) ?? 'null') as CoreStats | null
   }
 
   /**
@@ -319,8 +330,7 @@ export class Pool implements CallOwner {
   /** A program that only blocks takes in no events, so it has not been told which commands there are. */
   #learnCommands(): void {
     if (this.#commands.size > 0 || this.closed) return
-    const stats = JSON.parse(this.exchange.binding.poolStats(this.id)) as { commands: string[] }
-    for (const name of stats.commands) this.#commands.add(name)
+    for (const name of this.stats()?.commands ?? []) this.#commands.add(name)
   }
 
   onEvent(event: PoolEvent, cause: unknown): void {

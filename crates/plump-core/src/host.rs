@@ -179,6 +179,11 @@ impl Environment {
         });
     }
 
+    /// Somebody waits for the first worker of a pool: one is started if the pool has none without a call.
+    pub fn await_first(&self, pool: u32) {
+        self.shared().with(|state| state.await_first(pool));
+    }
+
     /// Begins the end of a pool.
     pub fn close_pool(&self, pool: u32, grace_ms: u32) {
         self.shared().with(|state| state.close_pool(pool, grace_ms));

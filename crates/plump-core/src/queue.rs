@@ -179,6 +179,10 @@ pub struct Queue {
     places: BTreeMap<(u32, u32), Lane>,
     keys: FxHashMap<u64, Key>,
     waiting: usize,
+    /// Of those, the ones behind the first call of their key.
+    behind: usize,
+    /// Tickets of settled calls that are still here, or have been dropped since: no fewer than there are.
+    forgotten: usize,
     bytes: usize,
 }
 
@@ -193,6 +197,8 @@ impl Queue {
             places: BTreeMap::new(),
             keys: FxHashMap::default(),
             waiting: 0,
+            behind: 0,
+            forgotten: 0,
             bytes: 0,
         }
     }
@@ -207,6 +213,7 @@ impl Queue {
             let of_key = self.keys.entry(key).or_default();
             if of_key.first.is_some() {
                 of_key.rest.push_back(ticket);
+                self.behind += 1;
             } else {
                 self.come_first(key, ticket, places);
             }
@@ -326,7 +333,7 @@ impl Queue {
         Some((ticket, worker))
     }
 
-    /// A call that waited was settled.
+    /// A call that waited was settled. `true`: the next one of its key may go now.
     pub fn forget(
         &mut self,
         id: CallId,
@@ -334,35 +341,43 @@ impl Queue {
         key: Option<u64>,
         places: &[u32],
         waits: impl Fn(CallId) -> bool,
-    ) {
+    ) -> bool {
         self.waiting = self.waiting.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
+        self.forgotten += 1;
         if let Some(key) = key {
-            self.release(key, id, places, waits);
+            if self.keys.get(&key).is_some_and(|key| key.first != Some(id)) {
+                self.behind = self.behind.saturating_sub(1);
+            }
+            return self.release(key, id, places, waits);
         }
+        false
     }
 
-    /// No worker holds that call of a key any more: the next one comes, if there is one that still waits.
+    /// No worker holds that call of a key any more: the next one comes, if there is one that still waits (`true`).
     pub fn release(
         &mut self,
         key: u64,
         id: CallId,
         places: &[u32],
         waits: impl Fn(CallId) -> bool,
-    ) {
+    ) -> bool {
         let Some(of_key) = self.keys.get_mut(&key) else {
-            return;
+            return false;
         };
         if of_key.first != Some(id) {
-            return;
+            return false;
         }
         (of_key.first, of_key.place) = (None, None);
         while let Some(ticket) = of_key.rest.pop_front() {
             if waits(ticket.id) {
-                return self.come_first(key, ticket, places);
+                self.behind = self.behind.saturating_sub(1);
+                self.come_first(key, ticket, places);
+                return true;
             }
         }
         self.keys.remove(&key);
+        false
     }
 
     /// The places have changed: what waits for one that its key does not belong to any more goes elsewhere.
@@ -445,17 +460,16 @@ impl Queue {
             }
         }
         self.keys.retain(|_, key| key.first.is_some());
-        (self.waiting, self.bytes) = (0, 0);
+        (self.waiting, self.behind, self.bytes) = (0, 0, 0);
         all
     }
 
     /// Gives the places of calls that were settled meanwhile back, whenever they are more than those that wait.
     pub fn sweep(&mut self, waits: impl Fn(CallId) -> bool) {
-        let lanes = self.commands.values().chain(self.places.values());
-        let held: usize = self.shared.len() + lanes.map(Lane::len).sum::<usize>();
-        if held <= 1024 + 2 * self.waiting {
+        if self.forgotten <= 1024 + self.waiting {
             return;
         }
+        self.forgotten = 0;
         self.shared.retain(&waits);
         for lane in self.commands.values_mut().chain(self.places.values_mut()) {
             lane.retain(&waits);
@@ -468,11 +482,12 @@ impl Queue {
         }
     }
 
-    /// When the call was made that is next in the shared lane; what a pool grows by.
+    /// When the call was made that is next in a lane and has waited longest; what a pool grows by.
     pub fn oldest(&mut self, waits: impl Fn(CallId) -> bool) -> Option<u64> {
         let aging_ns = self.aging_ns;
         std::iter::once(&mut self.shared)
             .chain(self.commands.values_mut())
+            .chain(self.places.values_mut())
             .filter_map(|lane| {
                 let (_, level) = lane.first(aging_ns, &waits)?;
                 lane.peek(level).map(|ticket| ticket.made_at)
@@ -490,6 +505,12 @@ impl Queue {
     #[must_use]
     pub fn len(&self) -> usize {
         self.waiting
+    }
+
+    /// How many wait for a worker, and not for another call of their key.
+    #[must_use]
+    pub fn at_the_front(&self) -> usize {
+        self.waiting - self.behind
     }
 
     /// Whether none waits.
@@ -797,6 +818,41 @@ mod tests {
         }
         assert_eq!((queue.len(), queue.bytes()), (1, 10));
         assert!(queue.shared.len() < 2_000);
+    }
+
+    #[test]
+    fn calls_that_are_settled_behind_another_one_of_their_key_leave_nothing() {
+        let mut queue = Queue::new(AGING);
+        queue.hold(7, 0);
+        for id in 1..10_000 {
+            queue.push(keyed(id, 7, 0), false, &[0]);
+            queue.forget(id, 10, Some(7), &[0], |_| false);
+            queue.sweep(|_| false);
+        }
+        assert_eq!((queue.len(), queue.bytes()), (0, 0));
+        assert!(queue.keys[&7].rest.len() < 2_000);
+    }
+
+    #[test]
+    fn what_waits_for_another_call_of_its_key_is_not_at_the_front() {
+        let mut queue = Queue::new(AGING);
+        for id in 0..6 {
+            queue.push(keyed(id, id % 2, 0), false, &[0]);
+        }
+        queue.push(ticket(6, 0, 6), false, &[0]);
+        assert_eq!((queue.len(), queue.at_the_front()), (7, 3));
+        // Behind the first of its key, then a first one.
+        queue.forget(3, 10, Some(1), &[0], |id| id != 3);
+        assert_eq!((queue.len(), queue.at_the_front()), (6, 3));
+        queue.forget(1, 10, Some(1), &[0], |id| id != 3 && id != 1);
+        assert_eq!((queue.len(), queue.at_the_front()), (5, 3));
+        let waits = |id| id != 3 && id != 1;
+        while queue.next(waits, |_, _| Some(())).is_some() {}
+        assert_eq!((queue.len(), queue.at_the_front()), (2, 0));
+        queue.release(0, 0, &[0], all);
+        assert_eq!((queue.len(), queue.at_the_front()), (2, 1));
+        queue.take_all();
+        assert_eq!((queue.len(), queue.at_the_front()), (0, 0));
     }
 
     #[test]

@@ -101,7 +101,8 @@ pub struct Demand<'a> {
     pub ready: &'a [ReadyWorker],
     /// Workers that were started and are not ready yet.
     pub starting: usize,
-    /// Calls that wait and that one more worker could begin with. One whose key is bound to a busy worker is none.
+    /// Calls that wait and that one more worker could begin with. One behind another of its key is none; the first of a key
+    /// may be one, for some of the keys move to each new worker.
     pub queued: usize,
     /// How long the first of them has waited.
     pub head_waited: Duration,

@@ -38,10 +38,16 @@ pub fn pool_close(pool: u32, grace_ms: u32) -> Result<()> {
     require(|session| session.core.close_pool(pool, grace_ms))
 }
 
-/// What a pool is doing, as JSON.
+/// Starts a worker of a pool that has none without a call.
 #[napi]
-pub fn pool_stats(pool: u32) -> Result<String> {
-    require(|session| session.core.pool_stats(pool))?.ok_or_else(no_pool)
+pub fn pool_await_first(pool: u32) -> Result<()> {
+    require(|session| session.core.await_first(pool))
+}
+
+/// What a pool is doing, as JSON; `null`: it has come to its end.
+#[napi]
+pub fn pool_stats(pool: u32) -> Result<Option<String>> {
+    require(|session| session.core.pool_stats(pool))
 }
 
 /// Whether the pool's producers should hold back.

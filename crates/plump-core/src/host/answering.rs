@@ -2,7 +2,6 @@
 
 use super::READ_BUDGET_BYTES;
 use super::cancelling::is_over;
-use super::ending::closed_before_begun;
 use super::worker::Direction;
 use crate::environment::State;
 use crate::errors::ErrorKind;
@@ -113,7 +112,7 @@ impl State {
                 self.queue_timeout(header.call)
             } else if refused == ErrorKind::Cancelled && self.is_closing(header.call) {
                 // It was too large to be kept.
-                closed_before_begun().of_command(&self.command_name(header.call))
+                self.closed_before_begun(header.call)
             } else {
                 let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
                 failure.command = Some(self.command_name(header.call));
@@ -205,9 +204,12 @@ impl State {
                 return;
             }
             self.give_up(id, slot as usize);
-        } else {
-            self.forget_waiting(id);
         }
+        let next_in = if worker.is_none() {
+            self.forget_waiting(id)
+        } else {
+            None
+        };
         let name = self.command_name(id);
         let place = if worker.is_some() {
             "with a worker"
@@ -223,5 +225,8 @@ impl State {
         failure.timeout_ms = Some(timeout_ms);
         failure.pid = worker.and_then(|slot| self.worker_mut(slot as usize)?.pid);
         self.fail(id, &failure);
+        if let Some(pool) = next_in {
+            self.dispatch(pool);
+        }
     }
 }

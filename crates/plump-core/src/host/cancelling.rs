@@ -1,6 +1,5 @@
 //! Calls that are given up: by their caller, by the clock, and what becomes of a worker that does not stop.
 
-use super::ending::closed_before_begun;
 use super::pool::PoolState;
 use super::worker::{MAX_KEPT_BYTES, Worker};
 use crate::control::Control;
@@ -66,8 +65,11 @@ impl State {
             self.calls.settle(id);
             self.give_up(id, slot as usize);
         } else {
-            self.forget_waiting(id);
+            let next_in = self.forget_waiting(id);
             self.calls.settle(id);
+            if let Some(pool) = next_in {
+                self.dispatch(pool);
+            }
         }
         true
     }
@@ -104,8 +106,11 @@ impl State {
             return;
         }
         let failure = self.queue_timeout(id);
-        self.forget_waiting(id);
+        let next_in = self.forget_waiting(id);
         self.fail(id, &failure);
+        if let Some(pool) = next_in {
+            self.dispatch(pool);
+        }
     }
 
     pub(super) fn queue_timeout(&self, id: CallId) -> Failure {
@@ -255,7 +260,7 @@ impl State {
         self.let_go_of(id);
         if self.is_closing(id) {
             // Its queue was emptied for good.
-            let closed = closed_before_begun().of_command(&self.command_name(id));
+            let closed = self.closed_before_begun(id);
             self.fail(id, &closed);
             return;
         }

@@ -10,7 +10,7 @@ use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::port::PortError;
 use crate::process::{Life, LifeEvent};
-use crate::router::Call;
+use crate::router::{Call, CallId};
 use crate::timers::Timer;
 use serde_json::json;
 use std::sync::Arc;
@@ -29,15 +29,18 @@ const CANCEL_TO_TERMINATE: Duration = Duration::from_millis(250);
 /// After the polite signal, a worker has this long before the hard one.
 const TERMINATE_TO_KILL: Duration = Duration::from_secs(1);
 
-/// What a call is told that the end of its instance has kept from beginning.
-pub(super) fn closed_before_begun() -> Failure {
-    Failure::new(
-        ErrorKind::Closed,
-        "The instance was closed before the call had begun.",
-    )
-}
-
 impl State {
+    /// What a call is told that the end of its instance has kept from beginning, or from being run again.
+    pub(super) fn closed_before_begun(&self, id: CallId) -> Failure {
+        let was_lost = |call: &Call| call.lost > 0;
+        let message = if self.calls.get(id).is_some_and(was_lost) {
+            "The instance was closed before the call was run again; its worker had ended."
+        } else {
+            "The instance was closed before the call had begun."
+        };
+        Failure::new(ErrorKind::Closed, message).of_command(&self.command_name(id))
+    }
+
     /// Ends a worker by force, for a reason that its calls are told.
     pub(super) fn end_worker(&mut self, slot: usize, reason: Failure) {
         let Some(worker) = self.worker_mut(slot) else {
@@ -241,13 +244,7 @@ impl State {
             return;
         }
         pool.state = PoolState::Closing;
-        let closed = closed_before_begun();
-        let died = Failure::new(
-            ErrorKind::Closed,
-            "The instance was closed before the call was run again; its worker had ended.",
-        );
-        self.fail_pausing(id, &died);
-        self.fail_queue(id, &closed);
+        self.fail_queue(id, Self::closed_before_begun);
         for slot in self.slots_of_pool(id) {
             if self
                 .worker_mut(slot)

@@ -1,11 +1,12 @@
 //! Pools whose size follows what is asked of them.
 
-use super::pool::PoolState;
+use super::pool::{Pool, PoolState};
 use super::worker::Worker;
 use crate::environment::State;
 use crate::platform;
 use crate::process::Life;
 use crate::scaling::{Demand, ReadyWorker, ScalingOptions};
+use serde_json::json;
 use std::time::{Duration, Instant};
 
 impl State {
@@ -20,7 +21,7 @@ impl State {
         }
         let ms = |ms: u32| Duration::from_millis(u64::from(ms));
         let options = ScalingOptions {
-            min: pool.options.min_workers,
+            min: pool.options.min_workers.max(usize::from(pool.awaited)),
             max: pool.options.workers,
             idle: ms(pool.options.idle_ms),
             grow_after: ms(pool.options.grow_ms),
@@ -29,12 +30,7 @@ impl State {
         let standing = pool.restarts.standing(now);
         let calls = &self.calls;
         let oldest = pool.queue.oldest(|call| calls.is_undecided(call));
-        // What waits for a place that has a worker waits for that one; without any worker a new one is for all.
-        let queued = if oldest.is_some() || pool.places.is_empty() {
-            pool.queue.len()
-        } else {
-            0
-        };
+        let queued = pool.queue.at_the_front();
         let waited = oldest.map_or(0, |made_at| {
             platform::monotonic_ns().saturating_sub(made_at)
         });
@@ -69,15 +65,44 @@ impl State {
         if let Some(at) = looks.into_iter().flatten().min() {
             self.look_at_pool_at(id, at.max(now));
         }
+        let retired = plan.retire.len();
         for slot in plan.retire {
             self.retire(slot, "idle");
         }
         let taken = self.taken_places(id, leaves);
         let places = (0..u32::try_from(options.max).unwrap_or(u32::MAX))
             .filter(|place| !taken.contains(place));
-        for place in places.take(plan.start) {
+        let places: Vec<u32> = places.take(plan.start).collect();
+        self.count_starts(id, ready.len() + starting, places.len(), retired);
+        for place in places {
             self.start_worker(id, place);
         }
-        self.note_places(id);
+        if self.note_places(id) {
+            // What was for a place that is gone may be for a worker that has time.
+            self.dispatch(id);
+        }
+    }
+
+    /// Somebody waits for the first worker: without a minimum that would be the one of the first call.
+    pub(super) fn await_first(&mut self, id: u32) {
+        let is_new = |pool: &&mut Pool| pool.options.is_elastic() && !pool.was_ready;
+        if let Some(pool) = self.pools.get_mut(&id).filter(is_new) {
+            pool.awaited = true;
+            self.scale(id);
+        }
+    }
+
+    /// Of the workers that are started now, those that were there and have gone, but for idleness, are replaced.
+    fn count_starts(&mut self, id: u32, size: usize, starts: usize, idle: usize) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        let replaced = starts.min(pool.full_size.saturating_sub(size));
+        pool.full_size = pool.full_size.max(size + starts).saturating_sub(idle);
+        pool.replaced += replaced as u64;
+        pool.awaited &= starts == 0;
+        if replaced > 0 && pool.was_ready {
+            self.tell(id, &json!({ "event": "restart", "workers": replaced }));
+        }
     }
 }

@@ -123,6 +123,10 @@ pub(crate) struct Pool {
     pub(super) started: FxHashMap<u32, u64>,
     /// Workers that took the place of others.
     pub(super) replaced: u64,
+    /// Where the size changes: how many workers there would be if only idle ones had ended.
+    pub(super) full_size: usize,
+    /// The same: somebody waits for its first worker, and none was started since.
+    pub(super) awaited: bool,
     /// How long its calls waited and ran.
     pub(super) times: CommandTimes,
     /// Takes processes that the user starts, too.
@@ -183,6 +187,8 @@ impl State {
                 restart_due: None,
                 started: FxHashMap::default(),
                 replaced: 0,
+                full_size: 0,
+                awaited: false,
                 times: CommandTimes::default(),
                 links: workers == 0,
                 was_ready: false,
@@ -256,23 +262,27 @@ impl State {
         let mut missing: Vec<u32> = (0..u32::try_from(pool.options.workers).unwrap_or(u32::MAX))
             .filter(|place| !taken.contains(place))
             .collect();
-        let wanted = missing
-            .len()
-            .min(pool.queue.len())
+        let starting = (self.workers.iter().flatten())
+            .filter(|worker| worker.pool == id && worker.ours && worker.life == Life::Starting)
+            .count();
+        let calls = &self.calls;
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        // Those first for which calls wait that may go nowhere else.
+        let keyed = pool.queue.wanted_places(|call| calls.is_undecided(call));
+        missing.sort_by_key(|place| !keyed.contains(place));
+        let bound = missing.iter().filter(|place| keyed.contains(place)).count();
+        let wanted = pool.queue.at_the_front().saturating_sub(starting);
+        let wanted = wanted
+            .max(bound)
+            .min(missing.len())
             .min(standing.allowed_starts());
         if wanted == 0 {
             return;
         }
-        let calls = &self.calls;
-        let mut restarts = false;
-        if let Some(pool) = self.pools.get_mut(&id) {
-            pool.replaced += wanted as u64;
-            restarts = pool.was_ready;
-            // Those first for which calls wait that may go nowhere else.
-            let keyed = pool.queue.wanted_places(|call| calls.is_undecided(call));
-            missing.sort_by_key(|place| !keyed.contains(place));
-        }
-        if restarts {
+        pool.replaced += wanted as u64;
+        if pool.was_ready {
             self.tell(id, &json!({ "event": "restart", "workers": wanted }));
         }
         for place in missing.into_iter().take(wanted) {
@@ -318,7 +328,8 @@ impl State {
     pub(super) fn rejection(&mut self, id: u32) -> Option<Failure> {
         let living = self.may_serve(id);
         let pool = self.pools.get_mut(&id)?;
-        if living || pool.links {
+        // Without workers of its own it waits for the user's processes.
+        if living || pool.options.workers == 0 {
             return None;
         }
         pool.restarts.call_made();
@@ -358,7 +369,7 @@ impl State {
             Standing::Open(_) => open_circuit(Some(failure)),
             _ => failure.clone(),
         };
-        self.fail_queue(pool_id, &failure);
+        self.fail_queue(pool_id, |_, _| failure.clone());
         if !was_ready {
             self.inbox
                 .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
@@ -371,17 +382,19 @@ impl State {
         if !self.pools.get(&pool_id).is_some_and(open) || self.may_serve(pool_id) {
             return;
         }
-        self.fail_queue(pool_id, failure);
+        self.fail_queue(pool_id, |_, _| failure.clone());
         self.inbox
             .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
     }
 
-    pub(super) fn fail_queue(&mut self, pool_id: u32, failure: &Failure) {
+    /// The calls of a pool that wait or pause fail, each with what `failure` has for it.
+    pub(super) fn fail_queue(&mut self, pool_id: u32, failure: impl Fn(&Self, CallId) -> Failure) {
         let Some(pool) = self.pools.get_mut(&pool_id) else {
             return;
         };
         for ticket in pool.queue.take_all() {
             let name = self.command_name(ticket.id);
+            let failure = failure(self, ticket.id);
             self.fail(ticket.id, &failure.of_command(&name));
         }
         self.fail_pausing(pool_id, failure);
@@ -398,23 +411,22 @@ impl State {
         }
     }
 
-    /// A call that waits is about to be settled.
-    pub(super) fn forget_waiting(&mut self, id: CallId) {
+    /// A call that waits is about to be settled. The pool in which the next one of its key may go then, if there is one.
+    pub(super) fn forget_waiting(&mut self, id: CallId) -> Option<u32> {
         let calls = &self.calls;
-        let Some(call) = calls.get(id) else {
-            return;
-        };
+        let call = calls.get(id)?;
         if call.pausing {
-            return self.forget_pausing(id);
+            self.forget_pausing(id);
+            return None;
         }
-        let Some(pool) = self.pools.get_mut(&call.pool) else {
-            return;
-        };
+        let pool_id = call.pool;
+        let pool = self.pools.get_mut(&pool_id)?;
         let waits = |other: CallId| other != id && calls.is_undecided(other);
         let bytes = call.payload.len();
-        pool.queue.forget(id, bytes, call.key, &pool.places, waits);
-        let pool_id = call.pool;
+        let next_comes = pool.queue.forget(id, bytes, call.key, &pool.places, waits);
+        let is_open = pool.state == PoolState::Open;
         self.note_drained(pool_id);
+        (next_comes && is_open).then_some(pool_id)
     }
 
     /// No worker holds a call any more: the next one of its key may go.
@@ -434,14 +446,14 @@ impl State {
     }
 
     /// The places of a pool whose size changes, or whose processes the user starts, are those of the processes that there
-    /// are and take calls.
-    pub(super) fn note_places(&mut self, id: u32) {
+    /// are and take calls. `true`: they have changed, and with them the workers for which calls of keys wait.
+    pub(super) fn note_places(&mut self, id: u32) -> bool {
         let Some(pool) = self.pools.get_mut(&id) else {
-            return;
+            return false;
         };
         let elastic = pool.options.is_elastic();
         if !pool.links && !elastic {
-            return;
+            return false;
         }
         let fixed = if elastic { 0 } else { pool.options.workers };
         let own = 0..u32::try_from(fixed).unwrap_or(u32::MAX);
@@ -454,10 +466,12 @@ impl State {
         let mut places: Vec<u32> = own.chain(theirs).collect();
         places.sort_unstable();
         places.dedup();
-        if places != pool.places {
+        let moved = places != pool.places;
+        if moved {
             pool.places = places;
             pool.queue.move_keys(&pool.places);
         }
+        moved
     }
 }
 

@@ -23,7 +23,15 @@ impl State {
 
     pub(crate) fn age_due(&mut self, serial: u64) {
         if let Some(slot) = self.slot_of_serial(serial) {
-            self.retire(slot, "age");
+            self.retire_for_others(slot, "age");
+        }
+    }
+
+    /// Retires a worker, and starts its successor if calls wait.
+    fn retire_for_others(&mut self, slot: usize, why: &str) {
+        self.retire(slot, why);
+        if let Some(pool) = self.worker_mut(slot).map(|worker| worker.pool) {
+            self.dispatch(pool);
         }
     }
 
@@ -59,7 +67,7 @@ impl State {
             .map_or(0, |pool| pool.options.max_rss_bytes);
         let resident = pid.and_then(platform::resident_bytes);
         if resident.is_some_and(|bytes| bytes > limit) {
-            self.retire(slot, "memory");
+            self.retire_for_others(slot, "memory");
         } else if busy {
             self.watch_memory(slot);
         }

@@ -91,13 +91,18 @@ impl State {
     }
 
     /// The calls of a pool that pause fail.
-    pub(super) fn fail_pausing(&mut self, pool_id: u32, failure: &Failure) {
+    pub(super) fn fail_pausing(
+        &mut self,
+        pool_id: u32,
+        failure: impl Fn(&Self, CallId) -> Failure,
+    ) {
         let pausing = self
             .calls
             .ids_where(|call| call.pool == pool_id && call.pausing && !call.settled);
         for id in pausing {
             self.forget_waiting(id);
             let name = self.command_name(id);
+            let failure = failure(self, id);
             self.fail(id, &failure.of_command(&name));
         }
     }

@@ -148,7 +148,7 @@ impl State {
     fn is_first_of_elastic(&self, pool: u32) -> bool {
         self.pools
             .get(&pool)
-            .is_some_and(|pool| !pool.options.is_elastic() || pool.queue.len() <= 1)
+            .is_some_and(|pool| !pool.options.is_elastic() || pool.queue.at_the_front() <= 1)
     }
 
     /// What a new call's turn depends on.
