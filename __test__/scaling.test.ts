@@ -225,6 +225,8 @@ test.serial('a key whose worker gets no more calls goes to one that has time', a
     growMs: 5,
     concurrency: 1,
     maxCalls,
+    // None is sent ahead, and comes back: it would count among the calls that the worker was sent.
+    commands: { wait: { concurrency: 1 } },
     // Whatever a worker says is an occasion to look at what waits.
     heartbeatTimeoutMs: 0,
   })

@@ -181,9 +181,6 @@ export const KIND = {
 /** What the words of `attachStates` say of the call in their place; see call_states.rs. Used by `Atomics` alone. */
 export const CALL_STATE = { queued: 1, toBeTold: 2, running: 3, aborted: 5 } as const
 
-/** How many places `attachStates` takes at most: their numbers travel in 16 bits. */
-export const MAX_CALL_PLACES = 0xffff
-
 /** In ANSWER.kind. */
 export const ANSWERED = { result: 2, thrown: 3, refused: 6 } as const
 
@@ -385,7 +382,7 @@ export interface Binding {
   // --- worker -------------------------------------------------------------------------------------------------
   /** Opens the link named by the value of PLUMP_IPC_LINK, says hello with `version`, waits (blocking, at most 30 s) for the host's welcome and returns it. Throws when the link is not usable. */
   linkOpen(value: string, version: string): string
-  /** Where the states of calls are, MAX_CALL_PLACES of them at most; once, before `linkReady`. */
+  /** Where the states of calls are, `limits.maxCallPlaces` of them at most; once, before `linkReady`. */
   attachStates(states: Uint32Array): void
   /** The module is loaded: these are its commands, in the order of their numbers. `rules`: JSON of `[place, Rule][]`, or ''. */
   linkReady(commands: string[], rules: string): void

@@ -122,7 +122,7 @@ export const table = [
     name: 'min-workers',
     line: 'a range keeps min workers',
     file: `${HOST}/growing.rs`,
-    find: 'min: pool.options.min_workers,',
+    find: 'min: pool.options.min_workers.max(usize::from(pool.awaited)),',
     replace: 'min: 0,',
     tests: ['scaling.test.ts'],
     match: ['a range keeps min*'],
@@ -263,7 +263,7 @@ export const table = [
     name: 'needs-drain-before-refusal',
     line: 'who looks at needsDrain before each call is never refused',
     file: `${CORE}/queue_limits.rs`,
-    find: 'let to_keep_free = self.largest.min(max_bytes / 2);',
+    find: 'let to_keep_free = self.bytes(with_it.with(self.largest)) - bytes_with_it;',
     replace: 'let to_keep_free = 0;',
     tests: ['queue.test.ts'],
     match: ['nor is one whose calls fill*'],
@@ -476,10 +476,8 @@ export const table = [
     name: 'key-of-a-call-given-up',
     line: 'a call of a key that is given up lets the next one go',
     file: `${CORE}/queue.rs`,
-    find: `        if let Some(key) = key {
-            self.release(key, id, places, waits);`,
-    replace: `        if let Some(key) = key.filter(|key| *key == 0) {
-            self.release(key, id, places, waits);`,
+    find: 'return self.release(key, id, places, waits);',
+    replace: 'return key == 0 && self.release(key, id, places, waits);',
     tests: ['queue.test.ts'],
     match: ['a call of a key that is given up*'],
     hangs: true,
@@ -523,8 +521,7 @@ export const table = [
     name: 'queue-ms',
     line: 'queueMs bounds how long a call waits in the queue',
     file: `${HOST}/cancelling.rs`,
-    find: `        self.forget_waiting(id);
-        self.fail(id, &failure);
+    find: `        self.settle_waiting(id, |state| state.fail(id, &failure));
     }
 
     pub(super) fn queue_timeout`,
@@ -737,8 +734,9 @@ export const table = [
     name: 'cancelled-in-queue',
     line: 'a cancelled call that waits is never run',
     file: `${HOST}/cancelling.rs`,
-    find: `            self.forget_waiting(id);
-            self.calls.settle(id);
+    find: `            self.settle_waiting(id, |state| {
+                state.calls.settle(id);
+            });
         }
         true`,
     replace: '        }\n        true',
@@ -782,8 +780,8 @@ export const table = [
     name: 'a-place-for-each-call',
     line: 'each call that runs can be told that it was given up, whatever the concurrency',
     file: 'src/worker/context.ts',
-    find: 'Math.min(concurrency + limits.placesAhead, MAX_CALL_PLACES)',
-    replace: 'Math.min(concurrency * 0 + limits.placesAhead, MAX_CALL_PLACES)',
+    find: 'Math.min(concurrency + limits.placesAhead, limits.maxCallPlaces)',
+    replace: 'Math.min(concurrency * 0 + limits.placesAhead, limits.maxCallPlaces)',
     tests: ['cancel.test.ts'],
     match: ['each of thousands*'],
   },
@@ -1469,7 +1467,7 @@ export const table = [
     name: 'stats-queued-bytes',
     line: 'stats(): queuedBytes',
     file: `${HOST}/stats.rs`,
-    find: '"queuedBytes": queued(&pool.queue).bytes(),',
+    find: '"queuedBytes": pool.limits.bytes(queued(&pool.queue)),',
     replace: '"queuedBytes": 0,',
     tests: ['balance.test.ts'],
     match: ['stats() tells what waits*'],
@@ -1727,8 +1725,8 @@ export const table = [
     name: 'event-retire-reason-age',
     line: 'diagnostics_channel tells: retire reason age',
     file: `${HOST}/retiring.rs`,
-    find: 'self.retire(slot, "age");',
-    replace: 'self.retire(slot, "idle");',
+    find: 'self.retire_for_others(slot, "age");',
+    replace: 'self.retire_for_others(slot, "idle");',
     tests: ['diagnostics.test.ts'],
     match: ['*tells why: age'],
   },
@@ -1736,8 +1734,8 @@ export const table = [
     name: 'event-retire-reason-memory',
     line: 'diagnostics_channel tells: retire reason memory',
     file: `${HOST}/retiring.rs`,
-    find: 'self.retire(slot, "memory");',
-    replace: 'self.retire(slot, "idle");',
+    find: 'self.retire_for_others(slot, "memory");',
+    replace: 'self.retire_for_others(slot, "idle");',
     tests: ['diagnostics.test.ts'],
     match: ['*tells why: memory'],
   },
@@ -1763,7 +1761,7 @@ export const table = [
     name: 'event-restart-workers',
     line: 'diagnostics_channel tells: restart workers',
     file: `${HOST}/pool.rs`,
-    find: '"event": "restart", "workers": wanted',
+    find: '"event": "restart", "workers": workers',
     replace: '"event": "restart", "workers": 0',
     tests: ['diagnostics.test.ts'],
     match: ['calls and workers tell*'],

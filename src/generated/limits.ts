@@ -9,4 +9,5 @@ export const limits = {
   maxMailboxEvents: 65_536,
   maxWorkers: 1_024,
   placesAhead: 4_096,
+  maxCallPlaces: 65_535,
 } as const

@@ -7,7 +7,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { PlumpAbortError, PlumpError } from '../errors.js'
 import { limits } from '../generated/limits.js'
-import { CALL_STATE, MAX_CALL_PLACES } from '../native.js'
+import { CALL_STATE } from '../native.js'
 import { once } from '../shared.js'
 
 /** The call that a handler runs for. */
@@ -106,7 +106,7 @@ export class Contexts {
 
   /** A place for each call that this worker can have at once; no more are sent to it. */
   makePlaces(concurrency: number): Uint32Array {
-    const places = Math.min(concurrency + limits.placesAhead, MAX_CALL_PLACES)
+    const places = Math.min(concurrency + limits.placesAhead, limits.maxCallPlaces)
     this.states = new Uint32Array(places)
     return this.states
   }

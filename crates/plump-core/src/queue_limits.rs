@@ -206,11 +206,9 @@ impl QueueLimits {
             ..
         } = self.options;
         // A producer whose call is larger than half of the bytes would be woken, refused, and woken again for ever.
-        let refused_fits = || self.bytes(queued.with(self.largest_refused)) <= max_bytes;
-        let has_drained = queued.calls == 0
-            || queued.calls <= max_calls / 2
-                && self.bytes(queued) <= max_bytes / 2
-                && refused_fits();
+        let refused_fits = self.bytes(queued.with(self.largest_refused)) <= max_bytes;
+        let half_is_free = queued.calls <= max_calls / 2 && self.bytes(queued) <= max_bytes / 2;
+        let has_drained = queued.calls == 0 || half_is_free && refused_fits;
         if has_drained {
             self.needs_drain = false;
             self.largest_refused = 0;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use plump_core::errors::ErrorKind;
-use plump_core::limits;
+use plump_core::{call_states, limits};
 
 /// The limits that TypeScript looks at too, before a value crosses over.
 const SHARED_LIMITS: &[(&str, usize)] = &[
@@ -16,6 +16,7 @@ const SHARED_LIMITS: &[(&str, usize)] = &[
     ("maxMailboxEvents", limits::MAILBOX_EVENTS),
     ("maxWorkers", limits::MAX_WORKERS),
     ("placesAhead", limits::PLACES_AHEAD),
+    ("maxCallPlaces", call_states::MAX_PLACES),
 ];
 
 fn main() -> ExitCode {

@@ -443,13 +443,8 @@ impl State {
     }
 
     pub(super) fn workers_have_bytes(&mut self) -> bool {
-        let workers = self
-            .workers
-            .iter_mut()
-            .flatten()
-            .filter(|worker| worker.window.in_flight() > 0);
-        let mut ports = workers.filter_map(|worker| worker.data.as_mut());
-        ports.any(|port| port.channel().may_have_bytes())
+        let mut workers = self.workers.iter_mut().flatten();
+        workers.any(|worker| worker.window.in_flight() > 0 && worker.may_have_bytes())
     }
 
     pub(super) fn may_have_bytes(&mut self) -> bool {

@@ -205,11 +205,6 @@ impl State {
             }
             self.give_up(id, slot as usize);
         }
-        let next_in = if worker.is_none() {
-            self.forget_waiting(id)
-        } else {
-            None
-        };
         let name = self.command_name(id);
         let place = if worker.is_some() {
             "with a worker"
@@ -224,9 +219,10 @@ impl State {
         failure.command = Some(name);
         failure.timeout_ms = Some(timeout_ms);
         failure.pid = worker.and_then(|slot| self.worker_mut(slot as usize)?.pid);
-        self.fail(id, &failure);
-        if let Some(pool) = next_in {
-            self.dispatch(pool);
+        if worker.is_some() {
+            self.fail(id, &failure);
+        } else {
+            self.settle_waiting(id, |state| state.fail(id, &failure));
         }
     }
 }

@@ -41,7 +41,8 @@ impl State {
         };
         self.now_ns = platform::monotonic_ns();
         let now_ns = self.now_ns;
-        let waits_for_js = self.js_keeps_cpu(now_ns) && self.has_bytes(slot);
+        let waits_for_js =
+            self.js_keeps_cpu(now_ns) && self.worker_mut(slot).is_some_and(Worker::may_have_bytes);
         if !waits_for_js {
             // It may have answered, and JavaScript been too busy to look.
             self.pump_worker(slot);
@@ -67,12 +68,6 @@ impl State {
             worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };
         }
         self.watch_ahead(slot);
-    }
-
-    fn has_bytes(&mut self, slot: usize) -> bool {
-        let worker = self.worker_mut(slot);
-        let port = worker.and_then(|worker| worker.data.as_mut());
-        port.is_some_and(|port| port.channel().may_have_bytes())
     }
 
     fn another_goes_on(&self, pool: u32, but: usize) -> bool {

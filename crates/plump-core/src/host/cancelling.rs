@@ -65,11 +65,9 @@ impl State {
             self.calls.settle(id);
             self.give_up(id, slot as usize);
         } else {
-            let next_in = self.forget_waiting(id);
-            self.calls.settle(id);
-            if let Some(pool) = next_in {
-                self.dispatch(pool);
-            }
+            self.settle_waiting(id, |state| {
+                state.calls.settle(id);
+            });
         }
         true
     }
@@ -106,11 +104,7 @@ impl State {
             return;
         }
         let failure = self.queue_timeout(id);
-        let next_in = self.forget_waiting(id);
-        self.fail(id, &failure);
-        if let Some(pool) = next_in {
-            self.dispatch(pool);
-        }
+        self.settle_waiting(id, |state| state.fail(id, &failure));
     }
 
     pub(super) fn queue_timeout(&self, id: CallId) -> Failure {

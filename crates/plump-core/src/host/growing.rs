@@ -6,7 +6,6 @@ use crate::environment::State;
 use crate::platform;
 use crate::process::Life;
 use crate::scaling::{Demand, ReadyWorker, ScalingOptions};
-use serde_json::json;
 use std::time::{Duration, Instant};
 
 impl State {
@@ -99,10 +98,7 @@ impl State {
         };
         let replaced = starts.min(pool.full_size.saturating_sub(size));
         pool.full_size = pool.full_size.max(size + starts).saturating_sub(idle);
-        pool.replaced += replaced as u64;
         pool.awaited &= starts == 0;
-        if replaced > 0 && pool.was_ready {
-            self.tell(id, &json!({ "event": "restart", "workers": replaced }));
-        }
+        self.note_replaced(id, replaced);
     }
 }

@@ -281,10 +281,7 @@ impl State {
         if wanted == 0 {
             return;
         }
-        pool.replaced += wanted as u64;
-        if pool.was_ready {
-            self.tell(id, &json!({ "event": "restart", "workers": wanted }));
-        }
+        self.note_replaced(id, wanted);
         for place in missing.into_iter().take(wanted) {
             self.start_worker(id, place);
         }
@@ -339,6 +336,17 @@ impl State {
         Some(open_circuit(pool.restarts.last_cause()))
     }
 
+    /// So many workers are started in the place of others.
+    pub(super) fn note_replaced(&mut self, id: u32, workers: usize) {
+        let Some(pool) = self.pools.get_mut(&id) else {
+            return;
+        };
+        pool.replaced += workers as u64;
+        if workers > 0 && pool.was_ready {
+            self.tell(id, &json!({ "event": "restart", "workers": workers }));
+        }
+    }
+
     /// Whether a worker lives that takes calls now or soon.
     fn may_serve(&self, pool: u32) -> bool {
         self.workers.iter().flatten().any(|worker| {
@@ -369,7 +377,9 @@ impl State {
             Standing::Open(_) => open_circuit(Some(failure)),
             _ => failure.clone(),
         };
-        self.fail_queue(pool_id, |_, _| failure.clone());
+        self.fail_queue(pool_id, |state, id| {
+            failure.of_command(&state.command_name(id))
+        });
         if !was_ready {
             self.inbox
                 .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
@@ -382,7 +392,9 @@ impl State {
         if !self.pools.get(&pool_id).is_some_and(open) || self.may_serve(pool_id) {
             return;
         }
-        self.fail_queue(pool_id, |_, _| failure.clone());
+        self.fail_queue(pool_id, |state, id| {
+            failure.of_command(&state.command_name(id))
+        });
         self.inbox
             .push(EntryKind::Pool, pool_id, [0; 3], &failure.encode_event());
     }
@@ -393,9 +405,8 @@ impl State {
             return;
         };
         for ticket in pool.queue.take_all() {
-            let name = self.command_name(ticket.id);
             let failure = failure(self, ticket.id);
-            self.fail(ticket.id, &failure.of_command(&name));
+            self.fail(ticket.id, &failure);
         }
         self.fail_pausing(pool_id, failure);
         self.note_drained(pool_id);
@@ -408,6 +419,15 @@ impl State {
         };
         if pool.limits.needs_drain() && pool.limits.has_drained(queued(&pool.queue)) {
             self.tell(pool_id, &json!({ "event": "drained" }));
+        }
+    }
+
+    /// Settles a call that waits; the next one of its key may go then.
+    pub(super) fn settle_waiting(&mut self, id: CallId, settle: impl FnOnce(&mut Self)) {
+        let next_in = self.forget_waiting(id);
+        settle(self);
+        if let Some(pool) = next_in {
+            self.dispatch(pool);
         }
     }
 

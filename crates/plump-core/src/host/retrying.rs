@@ -101,9 +101,8 @@ impl State {
             .ids_where(|call| call.pool == pool_id && call.pausing && !call.settled);
         for id in pausing {
             self.forget_waiting(id);
-            let name = self.command_name(id);
             let failure = failure(self, id);
-            self.fail(id, &failure.of_command(&name));
+            self.fail(id, &failure);
         }
     }
 }

@@ -126,6 +126,12 @@ impl Worker {
             && !self.link_closed
     }
 
+    /// Whether something of its calls has come.
+    pub(crate) fn may_have_bytes(&mut self) -> bool {
+        let port = self.data.as_mut();
+        port.is_some_and(|port| port.channel().may_have_bytes())
+    }
+
     pub(super) fn takes_calls(&self, limit: Limit, bytes: usize) -> bool {
         let has_room = |port: &Port| {
             // A small call goes between the parts of a large one and need not wait until all of them have gone.
