@@ -57,6 +57,7 @@ test.serial(
     const others = Array.from({ length: 10 }, () => pool.acall('wait', 20))
     t.not(await Promise.race([long, others.at(-1)]), first)
     t.is(await long, first)
+    await Promise.all(others)
   },
 )
 

@@ -120,7 +120,9 @@ async function tryOut(copy, fault, channels) {
       if (outcome.red.length === 0 && outcome.green === 0) problem = 'no test was run'
     }
     // At the same time: mostly they wait.
-    await Promise.all(channelsOf(fault, channels).map(runOver))
+    const by = channelsOf(fault, channels)
+    if (by.length === 0) problem = `it can be noticed over ${fault.channels} only`
+    await Promise.all(by.map(runOver))
   } catch (error) {
     if (!(error instanceof ProcessFailed)) throw error
     problem = `it does not build: ${error.output.slice(0, 2_000)}`
@@ -133,8 +135,9 @@ async function tryOut(copy, fault, channels) {
 }
 
 /** Types and the tests of the core know no channel. */
-function channelsOf({ tests }, channels) {
-  return tests === undefined ? ['none'] : channels
+function channelsOf({ tests, channels: noticed }, channels) {
+  if (tests === undefined) return ['none']
+  return noticed === undefined ? channels : channels.filter((channel) => noticed.includes(channel))
 }
 
 /** The tests of all these faults, to be run together, by the channel. */

@@ -12,6 +12,7 @@
  * @property {string[]} [match] titles of the tests that are run, patterns of ava; all of the files if not given
  * @property {string[]} [core] instead of `tests`: names of tests of plump-core, for what no test of the package can arrange
  * @property {boolean} [types] instead of `tests`: the type tests must not compile
+ * @property {string[]} [channels] of the channels those over which it can be noticed; all if not given
  * @property {boolean} [hangs] with the fault a test does not end
  */
 
@@ -524,13 +525,13 @@ export const table = [
     find: `        self.settle_waiting(id, |state| state.fail(id, &failure));
     }
 
-    pub(super) fn queue_timeout`,
+    /// Tells the worker`,
     replace: `        if failure.message.is_empty() {
             self.fail(id, &failure);
         }
     }
 
-    pub(super) fn queue_timeout`,
+    /// Tells the worker`,
     tests: ['cancel.test.ts'],
     match: ['queueMs: what has not*'],
     hangs: true,
@@ -539,18 +540,41 @@ export const table = [
     name: 'queue-ms-in-worker',
     line: 'queueMs bounds how long a call waits in a worker',
     file: `${HOST}/cancelling.rs`,
-    find: 'self.send_control(slot as usize, &Control::Expire(id));',
-    replace: 'let _ = slot;',
+    find: 'self.tell_of_end(id);\n            return;',
+    replace: 'return;',
     tests: ['cancel.test.ts'],
     match: ['queueMs: what has not*'],
+  },
+  {
+    name: 'queue-ms-before-it-has-come',
+    line: 'queueMs bounds how long a call takes to come to a worker',
+    file: `${HOST}/cancelling.rs`,
+    find: 'let late = |call: &Call| is_over(call.begin_by);',
+    replace: 'let late = |call: &Call| call.command == u32::MAX && is_over(call.begin_by);',
+    tests: ['spared.test.ts'],
+    match: ['queueMs: a call that has not come*'],
+  },
+  {
+    name: 'queue-ms-beside-a-busy-worker',
+    line: 'whose queueMs is over is told so although its worker takes nothing in',
+    file: `${HOST}/cancelling.rs`,
+    find: `        if self.unsent_bytes(slot) > 0 {
+            self.add_timer(Instant::now() + TELL_AGAIN, Timer::TellAgain(id));
+        }`,
+    replace: '',
+    tests: ['spared.test.ts'],
+    match: ['queueMs: a call that has not come*'],
+    // From a pipe the worker's I/O thread takes calls in by itself.
+    channels: ['ring'],
+    hangs: true,
   },
   {
     name: 'queue-ms-clock-stops',
     line: 'the clock of queueMs stops when the handler is called',
     file: `${HOST}/cancelling.rs`,
-    find: `            self.send_control(slot as usize, &Control::Expire(id));
+    find: `            self.tell_of_end(id);
             return;`,
-    replace: '            debug!("{slot}");',
+    replace: '            self.tell_of_end(id);',
     tests: ['cancel.test.ts'],
     match: ['queueMs: what has not*'],
   },
@@ -945,6 +969,39 @@ export const table = [
     replace: 'let _ = failure;',
     tests: ['cancel.test.ts'],
     match: ['a worker that does not stop is ended*'],
+    hangs: true,
+  },
+  {
+    name: 'too-large-to-run-elsewhere',
+    line: 'a call that a worker will not begin and nobody else can run is rejected',
+    file: `${HOST}/cancelling.rs`,
+    find: '            } else if asked_for_all {\n                self.fail_unbegun(slot, id);',
+    replace: '            } else if asked_for_all {\n                debug!("{slot}");',
+    tests: ['spared.test.ts'],
+    match: ['a call too large*'],
+    hangs: true,
+  },
+  {
+    name: 'given-up-before-it-has-come',
+    line: 'a call that was given up before it came to its worker ends nobody',
+    file: `${HOST}/cancelling.rs`,
+    find: `        if self.unsent_bytes(slot) >= SENT_TOGETHER_BYTES {
+            self.add_timer(Instant::now() + TELL_AGAIN, Timer::TellAgain(id));
+        }`,
+    replace: '',
+    tests: ['spared.test.ts'],
+    match: ['a large call that is given up*'],
+    // From a pipe the worker's I/O thread takes calls in by itself.
+    channels: ['ring'],
+  },
+  {
+    name: 'grace-of-another-call',
+    line: 'a worker that goes on is ended for another call whose grace is over',
+    file: `${HOST}/cancelling.rs`,
+    find: 'self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Grace(cause));',
+    replace: '',
+    tests: ['spared.test.ts'],
+    match: ['the grace of another call*'],
     hangs: true,
   },
   {

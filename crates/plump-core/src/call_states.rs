@@ -118,6 +118,9 @@ impl CallTable {
     }
 
     fn remember(&mut self, call: u64) {
+        if self.early.contains(&call) {
+            return;
+        }
         if self.early.len() == MAX_EARLY {
             self.early.pop_front();
         }

@@ -18,6 +18,8 @@ pub enum Timer {
     Grace(u64),
     /// A call whose worker has died has paused for long enough, by its id.
     Retry(u64),
+    /// The worker of a call that was given up, or has not begun in time, is told so once more, by the call's id.
+    TellAgain(u64),
     /// A worker that is about to be ended must have said which calls it had not begun, by its serial number.
     Recall(u64),
     /// A worker must be ready, by its serial number.

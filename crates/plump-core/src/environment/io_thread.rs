@@ -242,6 +242,7 @@ impl State {
                 Timer::Run(id) => self.run_due(id),
                 Timer::Grace(id) => self.grace_due(id),
                 Timer::Retry(id) => self.retry_due(id),
+                Timer::TellAgain(id) => self.tell_of_end(id),
                 Timer::Recall(serial) => self.recall_due(serial),
                 Timer::Start(serial) => self.start_due(serial),
                 Timer::Heartbeat(serial) => self.heartbeat_due(serial, now),

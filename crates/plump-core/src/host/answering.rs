@@ -100,27 +100,25 @@ impl State {
                 .and_then(ErrorKind::from_number);
             let refused =
                 refused.ok_or_else(|| PortError::Protocol("a refusal of no known kind".into()))?;
-            // It came after the worker had been told to begin nothing more.
-            if refused == ErrorKind::Cancelled
-                && let Some(kept) = kept
-            {
-                self.take_back(slot, header.call, kept);
+            // It came after the worker had been told to begin nothing more, or not this one.
+            if refused == ErrorKind::Cancelled {
+                match kept {
+                    Some(kept) => self.take_back(slot, header.call, kept),
+                    None => self.fail_unbegun(slot, header.call),
+                }
                 return Ok(());
             }
             self.forget_sent(slot, kept);
             let failure = if refused == ErrorKind::QueueTimeout {
                 self.queue_timeout(header.call)
-            } else if refused == ErrorKind::Cancelled && self.is_closing(header.call) {
-                // It was too large to be kept.
-                self.closed_before_begun(header.call)
             } else {
                 let mut failure = Failure::new(refused, String::from_utf8_lossy(payload.bytes()));
                 failure.command = Some(self.command_name(header.call));
                 failure
             };
             if let Some(worker) = self.worker_mut(slot) {
-                // By its core, before its JavaScript had seen them.
-                if matches!(refused, ErrorKind::QueueTimeout | ErrorKind::Cancelled) {
+                // By its core, before its JavaScript had seen it.
+                if refused == ErrorKind::QueueTimeout {
                     worker.window.come_back();
                 } else {
                     worker.window.refuse();

@@ -1,6 +1,7 @@
 //! Calls that are given up: by their caller, by the clock, and what becomes of a worker that does not stop.
 
 use super::pool::PoolState;
+use super::sending::SENT_TOGETHER_BYTES;
 use super::worker::{MAX_KEPT_BYTES, Worker};
 use crate::control::Control;
 use crate::debug;
@@ -8,7 +9,7 @@ use crate::environment::State;
 use crate::errors::ErrorKind;
 use crate::failure::Failure;
 use crate::frame::{FrameKind, Header};
-use crate::port::{PortError, padded_length};
+use crate::port::{Port, PortError, padded_length};
 use crate::queue::Ticket;
 use crate::router::{Call, CallId, CallLimits};
 use crate::sent_log::Kept;
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 /// So long a worker that is about to be ended has to say which calls it had not begun. Its I/O thread answers within
 /// microseconds unless the process is stopped.
 const RECALL_LIMIT: Duration = Duration::from_millis(250);
+
+/// So often a worker is told of the end of a call for which there may not have been room in its channel.
+const TELL_AGAIN: Duration = Duration::from_millis(10);
 
 impl Worker {
     /// Keeps a payload for as long as this worker has it; `whatever` its size.
@@ -82,6 +86,9 @@ impl State {
             port.send_owned(header, Control::Cancel(id).encode());
             self.notify_io();
         }
+        if self.unsent_bytes(slot) >= SENT_TOGETHER_BYTES {
+            self.add_timer(Instant::now() + TELL_AGAIN, Timer::TellAgain(id));
+        }
         let Some(call) = self.calls.get(id) else {
             return;
         };
@@ -98,13 +105,43 @@ impl State {
         let Some(call) = self.calls.get(id).filter(due) else {
             return;
         };
-        if let Some(slot) = call.worker() {
+        if call.worker().is_some() {
             // Whether it has begun is decided there; it is refused if not.
-            self.send_control(slot as usize, &Control::Expire(id));
+            self.tell_of_end(id);
             return;
         }
         let failure = self.queue_timeout(id);
         self.settle_waiting(id, |state| state.fail(id, &failure));
+    }
+
+    /// Tells the worker of a call, as long as it has that, that nobody waits for it any more, or that it must not begin now.
+    ///
+    /// The call may not have come there yet. Told so, the worker's I/O thread takes in what lies in the channel, which makes
+    /// room for more of it: so it comes also while JavaScript is busy there, and is refused.
+    pub(crate) fn tell_of_end(&mut self, id: CallId) {
+        let Some((slot, settled)) = self
+            .calls
+            .get(id)
+            .and_then(|call| Some((call.worker()? as usize, call.settled)))
+        else {
+            return;
+        };
+        let message = if settled {
+            Control::Cancel(id)
+        } else {
+            Control::Expire(id)
+        };
+        self.send_control(slot, &message);
+        if self.unsent_bytes(slot) > 0 {
+            self.add_timer(Instant::now() + TELL_AGAIN, Timer::TellAgain(id));
+        }
+    }
+
+    /// Bytes of a worker's calls for which there is no room in its channel yet.
+    fn unsent_bytes(&mut self, slot: usize) -> usize {
+        self.worker_mut(slot)
+            .and_then(|worker| worker.data.as_deref())
+            .map_or(0, Port::backlog)
     }
 
     pub(super) fn queue_timeout(&self, id: CallId) -> Failure {
@@ -195,9 +232,12 @@ impl State {
             return;
         };
         if worker.condemned_by.is_some() {
+            // It may be spared yet, if the other call has stopped: this one is looked at again.
+            self.add_timer(Instant::now() + RECALL_LIMIT, Timer::Grace(cause));
             return;
         }
         worker.condemned_by = Some(cause);
+        worker.recalled_by = Some(cause);
         debug!(
             "worker {:?} is ended: a call of '{name}' does not stop",
             worker.pid
@@ -224,15 +264,21 @@ impl State {
     /// A worker says which calls it had not begun.
     pub(super) fn on_recalled(&mut self, slot: usize, ids: &[u64]) -> Result<(), PortError> {
         let held = u32::try_from(slot).ok();
+        let of_all = |worker: &mut Worker| worker.recalled_by.is_some();
+        let asked_for_all = self.worker_mut(slot).is_some_and(of_all);
         for id in ids.iter().copied() {
             let call = self.calls.get_mut(id).filter(|call| call.worker() == held);
             let Some(call) = call else {
                 let what = format!("it gave call {id:#x} back, which it does not have");
                 return Err(PortError::Protocol(what));
             };
-            // Without it the call was too large to be kept: it fails with those that have begun.
             if let Some(kept) = call.kept.take() {
                 self.take_back(slot, id, kept);
+            } else if asked_for_all {
+                self.fail_unbegun(slot, id);
+            } else {
+                let what = format!("it gave call {id:#x} back, for which it was not asked");
+                return Err(PortError::Protocol(what));
             }
         }
         // What is to become of it is decided when the port that this came through is back in its place.
@@ -251,13 +297,12 @@ impl State {
             self.leave_worker(id);
             return;
         }
-        self.let_go_of(id);
-        if self.is_closing(id) {
-            // Its queue was emptied for good.
-            let closed = self.closed_before_begun(id);
-            self.fail(id, &closed);
+        if let Some(failure) = self.too_late_to_wait(id) {
+            self.leave_worker(id);
+            self.fail(id, &failure);
             return;
         }
+        self.let_go_of(id);
         let Some(call) = self.calls.get_mut(id) else {
             return;
         };
@@ -269,8 +314,43 @@ impl State {
         }
     }
 
+    /// A call that a worker had and will never begin, and whose payload was too large to be kept for another one.
+    pub(super) fn fail_unbegun(&mut self, slot: usize, id: CallId) {
+        let name = self.command_name(id);
+        let failure = self.too_late_to_wait(id).unwrap_or_else(|| {
+            let message = format!(
+                "The call of '{name}' had not begun when its worker was to be ended; of what is larger than {} KiB no copy is kept for another worker.",
+                MAX_KEPT_BYTES / 1024
+            );
+            let mut failure = Failure::new(ErrorKind::WorkerEnded, message);
+            if let Some(worker) = self.worker_mut(slot) {
+                failure.pid = worker.pid;
+                failure.caused_by = worker.recalled_by.map(|cause| format!("{cause:#x}"));
+            }
+            failure.of_command(&name)
+        });
+        if let Some(worker) = self.worker_mut(slot) {
+            worker.window.come_back();
+        }
+        self.leave_worker(id);
+        self.fail(id, &failure);
+    }
+
+    /// Why a call that has not begun is not to wait any more; none: it may.
+    fn too_late_to_wait(&self, id: CallId) -> Option<Failure> {
+        if self.is_closing(id) {
+            // Its queue was emptied for good.
+            return Some(self.closed_before_begun(id));
+        }
+        let late = |call: &Call| is_over(call.begin_by);
+        self.calls
+            .get(id)
+            .is_some_and(late)
+            .then(|| self.queue_timeout(id))
+    }
+
     /// Whether the instance of that call was closed.
-    pub(super) fn is_closing(&self, id: CallId) -> bool {
+    fn is_closing(&self, id: CallId) -> bool {
         let pool = self
             .calls
             .get(id)

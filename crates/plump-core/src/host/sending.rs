@@ -24,7 +24,7 @@ const KEPT_BACK_BYTES: usize = 16 * 1024;
 
 /// Calls that are made together are written together, so many bytes at the most: a worker should begin with the first
 /// while the others are still being made.
-const SENT_TOGETHER_BYTES: usize = 16 * 1024;
+pub(super) const SENT_TOGETHER_BYTES: usize = 16 * 1024;
 
 /// The payload of a call that is sent.
 pub(super) enum Outgoing<'a> {

@@ -127,6 +127,7 @@ impl State {
             vain_looks: 0,
             paces: Vec::new(),
             condemned_by: None,
+            recalled_by: None,
             sent_log: SentLog::default(),
             link_closed: false,
             exit: None,

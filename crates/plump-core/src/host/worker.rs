@@ -81,6 +81,8 @@ pub(crate) struct Worker {
     pub(super) recalls: u32,
     /// It is about to be ended by force, because of that call: it gets no more, and says which of those it has had not begun.
     pub(super) condemned_by: Option<CallId>,
+    /// The same, also when it was spared since: it begins nothing more.
+    pub(super) recalled_by: Option<CallId>,
     /// Payloads of the calls that it has.
     pub(super) sent_log: SentLog,
     pub(super) link_closed: bool,
