@@ -36,7 +36,7 @@ export interface Ran {
   readonly stderr: string
 }
 
-/** Runs a host program in fixtures/ to its end, at most 30 seconds. */
+/** Runs a host program in fixtures/ to its end, at most 100 seconds. */
 export async function run(
   t: ExecutionContext,
   name: string,
@@ -44,13 +44,13 @@ export async function run(
   execArgv: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ran> {
-  t.timeout(60_000)
+  t.timeout(120_000)
   const child = fork(fixture(name), args, {
     execArgv: [...execArgv],
     env: { ...process.env, PLUMP_TEST_CHANNEL: channel, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
-  const watchdog = setTimeout(() => child.kill('SIGKILL'), 30_000)
+  const watchdog = setTimeout(() => child.kill('SIGKILL'), 100_000)
   let stdout = ''
   let stderr = ''
   child.stdout?.on('data', (data) => (stdout += String(data)))
