@@ -107,6 +107,26 @@ test.serial('the window of a worker follows how long its calls take', async (t) 
   t.is(slow.stats().workers[0]!.prefetch, 1)
 })
 
+for (const workers of [1, 2])
+  test.serial(
+    `what has run is answered while the next call of its command does not end, on ${workers}`,
+    async (t) => {
+      const pool = start<Gated>(t, 'gated.mjs', { workers })
+      for (let round = 0; round < 20; round++)
+        await Promise.all(Array.from({ length: 100 }, () => pool.acall('countOrBlock')))
+      const [gate] = gates(t, 1)
+      // Its answers wait for those that follow: small ones travel together.
+      const short = Array.from({ length: 12 * workers }, () => pool.acall('countOrBlock'))
+      const long = pool.acall('countOrBlock', gate!.file)
+      // Were one of them to wait for the long one, this would never be over.
+      await Promise.all(short)
+      gate!.open()
+      t.true(typeof (await long) === 'number')
+      // And what is answered meanwhile is answered once.
+      t.is((await Promise.all(Array.from({ length: 100 }, () => pool.acall('count')))).length, 100)
+    },
+  )
+
 test.serial('one worker alone keeps what it has', async (t) => {
   const [gate] = gates(t, 1)
   const worker = start<Gated>(t, 'gated.mjs')
@@ -193,7 +213,14 @@ test.serial('stats() tells what waits, and of the pool what it is and does', asy
   })
   t.true(full.inFlight >= 12)
   t.true(full.queuedBytes >= 10, `${full.queuedBytes}`)
-  t.deepEqual([...full.commands].sort(), ['blockUntil', 'count', 'pid', 'runs', 'sleep'])
+  t.deepEqual([...full.commands].sort(), [
+    'blockUntil',
+    'count',
+    'countOrBlock',
+    'pid',
+    'runs',
+    'sleep',
+  ])
   gate!.open()
   await Promise.all([busy, ...waiting])
   for (let i = 0; i < 300; i++) pool.call('count')

@@ -12,6 +12,12 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 /** How many workers this process may reasonably have, as JSON. */
 export declare function allowance(moreBytes: number): string
 
+/**
+ * Where a worker's answers are from now on: `words` as in `ANSWER`, whose first JavaScript must use as an atomic, and `bytes`
+ * with their payloads; before `linkReady`, and whenever `bytes` are replaced.
+ */
+export declare function attachAnswers(words: Uint32Array, bytes: Uint8Array): void
+
 /** The outgoing buffer was replaced. */
 export declare function attachOutgoing(outgoing: Uint8Array): void
 

@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.allowance = nativeBinding.allowance
+module.exports.attachAnswers = nativeBinding.attachAnswers
 module.exports.attachOutgoing = nativeBinding.attachOutgoing
 module.exports.attachStates = nativeBinding.attachStates
 module.exports.busClose = nativeBinding.busClose

@@ -23,6 +23,7 @@ import {
   type Failure,
   KIND,
   LARGE,
+  MAX_RECORDS,
   type PoolEvent,
   STATUS,
   WORD,
@@ -120,6 +121,9 @@ const CHAIN_US = 1_000
  */
 const CALLS_AT_ONCE = 16
 const ANSWERS_AT_ONCE = 16
+/** The halves of ANSWER.shown. */
+const FIRST_SHOWN = 0xffff0000
+const COUNT_SHOWN = 0xffff
 /** What is larger is sent at once, bytes. */
 const SMALL_BYTES = 4 * 1024
 
@@ -149,6 +153,7 @@ export class Exchange {
   readonly #words = new Uint32Array(WORDS)
   readonly #incoming: Buffer = Buffer.allocUnsafeSlow(INCOMING_BYTES)
   readonly #outgoing: Outgoing[] = []
+  readonly #answerWords = new Uint32Array(ANSWER.records + MAX_RECORDS * ANSWER.words)
   #attached: Outgoing | undefined
   /** Those that are open: looked through whenever it changes whether the event loop must go on. */
   readonly #owners: CallOwner[] = []
@@ -161,6 +166,10 @@ export class Exchange {
   /** Those of the calls that can be given up. */
   readonly #cancellable: CancellableCall[] = []
   #answers = 0
+  /** What ANSWER.shown was set to, and what it still is unless the I/O thread has sent those answers. */
+  #shown = 0
+  /** The I/O thread may send answers. */
+  #showsAnswers = false
   #flushQueued = false
   #worker: CallTaker | undefined
   /** The host asked this process to end before it served. */
@@ -424,8 +433,8 @@ export class Exchange {
       out.segments.length === 0 &&
       out.position - out.start <= SMALL_BYTES
     if (!small) this.flushAnswers()
-    const words = this.#words
-    const at = WORD.answers + this.#answers++ * ANSWER.words
+    const words = this.#answerWords
+    const at = ANSWER.records + this.#answers++ * ANSWER.words
     words[at + ANSWER.low] = low
     words[at + ANSWER.high] = high
     words[at + ANSWER.place] = place
@@ -435,6 +444,7 @@ export class Exchange {
     words[at + ANSWER.offset] = out.start
     words[at + ANSWER.length] = out.position - out.start
     if (!hold || !small || this.#answers === ANSWERS_AT_ONCE) this.flushAnswers(out)
+    else this.#show()
   }
 
   /** Sends what was written down. */
@@ -448,6 +458,7 @@ export class Exchange {
     if (this.#answers === 0) return
     // What was held back has no segments: those that are there belong to what follows.
     this.attach(out ?? this.#outgoing[0]!)
+    this.#words[WORD.first] = this.#shown === 0 ? 0 : this.#takeBack()
     this.#words[WORD.records] = this.#answers
     this.#answers = 0
     if (out === undefined || out.segments.length === 0) {
@@ -456,6 +467,35 @@ export class Exchange {
       this.binding.answerWith(out.segments)
       out.dropSegments()
     }
+  }
+
+  /** Lets the I/O thread send the answers that are written down, if this thread does not come to it for long. */
+  #show(): void {
+    const before = this.#shown
+    this.#shown = (before & FIRST_SHOWN) | this.#answers
+    const words = this.#answerWords
+    if (Atomics.compareExchange(words, ANSWER.shown, before, this.#shown) === before) return
+    // It has sent those that were shown before.
+    this.#shown = ((before & COUNT_SHOWN) << 16) | this.#answers
+    Atomics.store(words, ANSWER.shown, this.#shown)
+  }
+
+  /** Takes back what was shown: the first answer that the I/O thread has not sent. */
+  #takeBack(): number {
+    const shown = this.#shown
+    this.#shown = 0
+    const isSent = Atomics.exchange(this.#answerWords, ANSWER.shown, 0) === 0
+    return isSent ? shown & COUNT_SHOWN : shown >>> 16
+  }
+
+  /** Before the first call comes: the I/O thread can send what this thread holds back. */
+  showAnswers(): void {
+    this.#showsAnswers = true
+    this.#attachAnswers()
+  }
+
+  #attachAnswers(): void {
+    this.binding.attachAnswers(this.#answerWords, this.#outgoing[0]!.bytes)
   }
 
   /** Whether a look follows before the event loop goes on, which sends what was held back. */
@@ -910,6 +950,7 @@ export class Exchange {
       onReplace: (bytes) => {
         if (this.#attached !== undefined && this.#attached === out)
           this.binding.attachOutgoing(bytes)
+        if (this.#showsAnswers && out === this.#outgoing[0]) this.#attachAnswers()
       },
     })
     this.#outgoing.push(out)

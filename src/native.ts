@@ -32,6 +32,8 @@ export const WORD = {
   offset: 9,
   /** in `begin`, `passOver`: the place of the call. */
   place: 10,
+  /** in `answer`: the first record that the I/O thread has not sent. */
+  first: 11,
   /** out of `wait`, `take`, `poll`, `publish`, `cancel`, `begin` (and see `allocateBlock`): 0 = done; an error kind's number; or STATUS.again, STATUS.timeout. */
   status: 16,
   /** out of `drain`, `wait`, `take`: how many entries of the table are filled. */
@@ -53,15 +55,13 @@ export const WORD = {
   table: 64,
   /** where the records of calls begin, MAX_RECORDS of CALL.words words each. */
   calls: 64 + 1000 * 8,
-  /** where the records of answers begin, MAX_RECORDS of ANSWER.words words each. */
-  answers: 64 + 1000 * 8 + 64 * 16,
 } as const
 
 /** How many calls or answers one native call takes at most. */
 export const MAX_RECORDS = 64
 
 /** How many words `words` has. */
-export const WORDS = WORD.answers + MAX_RECORDS * 8
+export const WORDS = WORD.calls + MAX_RECORDS * 16
 
 /** Layout of the record of one call. */
 export const CALL = {
@@ -112,8 +112,15 @@ export const CALL_FLAG = {
   priority: 8,
 } as const
 
-/** Layout of the record of one answer. */
+/** Layout of the words of `attachAnswers`, and in them of the record of one answer. */
 export const ANSWER = {
+  /**
+   * The records that the I/O thread may send: the first of them in the upper half, how many there are by then in the lower;
+   * 0 for none. Used by `Atomics` alone, see answers.rs.
+   */
+  shown: 0,
+  /** where the records begin, MAX_RECORDS of them. */
+  records: 8,
   words: 8,
   /** The call's id. */
   low: 0,
@@ -384,6 +391,8 @@ export interface Binding {
   linkOpen(value: string, version: string): string
   /** Where the states of calls are, `limits.maxCallPlaces` of them at most; once, before `linkReady`. */
   attachStates(states: Uint32Array): void
+  /** Where answers are, `words` as in ANSWER and `bytes` with their payloads; before `linkReady`, and when `bytes` are replaced. */
+  attachAnswers(words: Uint32Array, bytes: Uint8Array): void
   /** The module is loaded: these are its commands, in the order of their numbers. `rules`: JSON of `[place, Rule][]`, or ''. */
   linkReady(commands: string[], rules: string): void
   /** Commands registered later; they get the next numbers. */

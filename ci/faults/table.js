@@ -519,6 +519,15 @@ export const table = [
     hangs: true,
   },
   {
+    name: 'answered-behind-a-long-one',
+    line: 'what has run is answered although what runs next takes long',
+    file: `${CORE}/link.rs`,
+    find: '                self.send_held();\n',
+    replace: '',
+    tests: ['balance.test.ts'],
+    match: ['what has run is answered*'],
+  },
+  {
     name: 'queue-ms',
     line: 'queueMs bounds how long a call waits in the queue',
     file: `${HOST}/cancelling.rs`,

@@ -108,6 +108,7 @@ export class WorkerSide {
     const { opened, welcome } = this.#linked()
     lifeFunctions.close()
     opened.binding.attachStates(contexts.makePlaces(welcome.concurrency))
+    opened.showAnswers()
     const server = new Server(opened, registry, {
       contexts,
       codec: this.#agreeOnCodec(welcome),

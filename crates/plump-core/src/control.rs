@@ -66,7 +66,8 @@ pub enum Control {
     Recalled(Vec<u64>),
     /// Worker to host: options of commands, each by its place among the names of the `Commands` that follows.
     Rules(Vec<(u32, Rule)>),
-    /// Host to worker: those of these calls that have not begun must not; answer with `Recalled`. Others may.
+    /// Host to worker: those of these calls that have not begun must not; answer with `Recalled`. Others may. What has run is
+    /// answered now.
     GiveBack(Vec<u64>),
     /// Worker to host: everything that had begun is answered, as the host asked; what is left is the worker's own end.
     Finished,

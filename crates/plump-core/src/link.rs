@@ -229,6 +229,7 @@ pub(crate) struct Uplink {
     pub max_payload_bytes: usize,
     /// The calls that came, once JavaScript has given their states a place.
     table: Option<CallTable>,
+    held: Option<Box<dyn HeldAnswers>>,
     /// Calls begun, as JavaScript says; answered; and told to the host as begun.
     begun: u64,
     /// Calls refused of which JavaScript was never told: it doesn't count them.
@@ -260,6 +261,13 @@ impl Answering<'_> {
         };
         self.port.send(header, parts);
     }
+}
+
+/// Answers that JavaScript has written down and not sent, so that they leave together: the I/O thread sends them when
+/// JavaScript does not come to it, because what it runs next takes long.
+pub trait HeldAnswers: Send {
+    /// Gives those that JavaScript has not sent.
+    fn give(&mut self, answering: &mut Answering<'_>);
 }
 
 /// When a handler ran.
@@ -447,6 +455,15 @@ impl Environment {
         });
     }
 
+    /// Where the answers are that JavaScript has written down, from now on.
+    pub fn attach_held_answers(&self, held: Box<dyn HeldAnswers>) {
+        self.shared().with(|state| {
+            if let Some(uplink) = &mut state.uplink {
+                uplink.held = Some(held);
+            }
+        });
+    }
+
     /// The call of that place is about to be run, which the host wants to hear; `false`: it was taken back, and is not to
     /// be.
     #[must_use]
@@ -619,6 +636,7 @@ impl Uplink {
             welcome: None,
             max_payload_bytes: usize::MAX,
             table: None,
+            held: None,
             begun: 0,
             unheard: 0,
             answered: 0,
@@ -745,6 +763,7 @@ impl State {
                 self.said_later.push(Control::Recalled(calls));
             }
             Control::GiveBack(wanted) => {
+                self.send_held();
                 self.pump_uplink_data();
                 let calls = self
                     .call_table()
@@ -760,6 +779,21 @@ impl State {
             _ => return Err(breach()),
         }
         Ok(())
+    }
+
+    /// Sends the answers that JavaScript has written down and keeps for those that follow: what it runs takes long.
+    fn send_held(&mut self) {
+        let Some(uplink) = self.uplink.as_deref_mut() else {
+            return;
+        };
+        if let (Some(held), Some(port)) = (&mut uplink.held, &mut uplink.data) {
+            held.give(&mut Answering {
+                port,
+                table: uplink.table.as_mut(),
+                answered: &mut uplink.answered,
+            });
+        }
+        self.flush_uplink();
     }
 
     fn call_table(&mut self) -> Option<&mut CallTable> {

@@ -10,7 +10,6 @@ use plump_core::block::{Allocated, Refused};
 use plump_core::environment::{WaitOutcome, Watching};
 use plump_core::errors::ErrorKind;
 use plump_core::host::CallRequest;
-use plump_core::link::{AnswerKind, Ran};
 use plump_core::platform::monotonic_ns;
 use plump_core::router::CallLimits;
 use plump_core::rules::Asked;
@@ -31,6 +30,7 @@ mod word {
     pub const CALL_HIGH: usize = 8;
     pub const OFFSET: usize = 9;
     pub const PLACE: usize = 10;
+    pub const FIRST: usize = 11;
     pub const STATUS: usize = 16;
     pub const COUNT: usize = 17;
     pub const MORE: usize = 18;
@@ -40,7 +40,6 @@ mod word {
     pub const BLOCK_KEY: usize = 30;
     pub const TABLE: usize = 64;
     pub const CALLS: usize = TABLE + 1000 * 8;
-    pub const ANSWERS: usize = CALLS + super::MAX_RECORDS * super::call::WORDS;
 }
 
 /// Calls or answers that one native call takes at most; `MAX_RECORDS` in `src/native.ts`.
@@ -65,19 +64,6 @@ mod call {
     pub const STATUS: usize = 13;
     pub const LOW: usize = 14;
     pub const HIGH: usize = 15;
-}
-
-/// The words of one answer; `ANSWER` in `src/native.ts`.
-mod answer {
-    pub const WORDS: usize = 8;
-    pub const LOW: usize = 0;
-    pub const HIGH: usize = 1;
-    pub const KIND: usize = 2;
-    pub const RUN_US: usize = 3;
-    pub const OFFSET: usize = 4;
-    pub const LENGTH: usize = 5;
-    pub const PLACE: usize = 6;
-    pub const BEGAN_US: usize = 7;
 }
 
 /// `CALL_FLAG` in `src/native.ts`.
@@ -326,7 +312,8 @@ fn call_of(session: &Session) -> u64 {
     joined(session.word(word::CALL_LOW), session.word(word::CALL_HIGH))
 }
 
-fn joined(low: u32, high: u32) -> u64 {
+/// An id of its halves.
+pub fn joined(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
@@ -386,7 +373,8 @@ fn submit(session: &mut Session, segments: &[&[u8]]) {
     session.set(word::ASLEEP, u32::from(asleep));
 }
 
-fn with_main<'a>(main: &'a [u8], segments: &[&'a [u8]]) -> Vec<&'a [u8]> {
+/// A payload whose last bytes are segments.
+pub fn with_main<'a>(main: &'a [u8], segments: &[&'a [u8]]) -> Vec<&'a [u8]> {
     let mut parts = Vec::with_capacity(1 + segments.len());
     parts.push(main);
     parts.extend_from_slice(segments);
@@ -436,35 +424,24 @@ fn drain(session: &mut Session) {
     session.set_now(drained.looked_at);
 }
 
-/// Sends the answers that JavaScript has written down. With segments there is only one, whose last bytes they are.
+/// Sends the answers that JavaScript has written down and the I/O thread has not sent. With segments there is only one, whose
+/// last bytes they are.
 fn send_answers(session: &mut Session, segments: &[&[u8]]) {
+    let records = session.word(word::FIRST) as usize..session.word(word::RECORDS) as usize;
+    let Some(answers) = &mut session.answers else {
+        return;
+    };
     let outgoing: &[u8] = &session.outgoing;
-    let records = session.words[word::ANSWERS..]
-        .chunks_exact(answer::WORDS)
-        .take(records(session));
-    session.core.answer_all(|answers| {
-        for record in records {
-            let ran = Ran {
-                us: record[answer::RUN_US],
-                began_us: record[answer::BEGAN_US],
-            };
-            let kind = match record[answer::KIND] {
-                2 => AnswerKind::Result(ran),
-                3 => AnswerKind::Thrown(ran),
-                _ => {
-                    let kind = u16::try_from(ran.us).ok().and_then(ErrorKind::from_number);
-                    AnswerKind::Refused(kind.unwrap_or(ErrorKind::Codec))
-                }
-            };
-            let call = joined(record[answer::LOW], record[answer::HIGH]);
-            let place = record[answer::PLACE];
-            let main = piece(outgoing, record[answer::OFFSET], record[answer::LENGTH]);
-            if segments.is_empty() {
-                answers.answer(call, place, kind, &[main]);
-            } else {
-                answers.answer(call, place, kind, &with_main(main, segments));
-            }
-        }
+    // SAFETY: it is used within this call.
+    let view = unsafe { answers.view() };
+    // The lock also waits for the I/O thread, if that has some of them: what they are in may be used again after this.
+    session.core.answer_all(|answering| {
+        view.give_range(
+            records,
+            |offset, length| piece(outgoing, offset, length),
+            segments,
+            answering,
+        );
     });
 }
 

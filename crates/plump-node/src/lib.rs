@@ -16,6 +16,7 @@
     )
 )]
 
+mod answers;
 mod bus;
 mod host;
 mod hot;

@@ -1,6 +1,7 @@
 //! What this extension keeps for one JavaScript environment: its memory shared with JavaScript and its part of the core.
 //! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
 
+use crate::answers::Answers;
 use crate::large;
 use crate::spare::Spares;
 use crate::wake::Wake;
@@ -27,6 +28,8 @@ pub struct Session {
     pub outgoing: Uint8Array,
     /// The states of a worker's calls.
     pub states: Option<Uint32Array>,
+    /// A worker's answers.
+    pub answers: Option<Answers>,
     /// How its event loop is woken and kept alive.
     pub wake: Arc<Wake>,
     /// The `ArrayBuffer`s for payloads to come.
@@ -89,6 +92,7 @@ pub fn open(
             incoming,
             outgoing,
             states: None,
+            answers: None,
             wake,
             spares: Spares::default(),
             transfer,
@@ -137,6 +141,7 @@ fn close() {
             incoming,
             outgoing,
             states,
+            answers,
             wake: _,
             // What they refer to goes with the environment.
             spares: _,
@@ -144,6 +149,9 @@ fn close() {
         } = session;
         drop(core);
         std::mem::forget((words, incoming, outgoing, states));
+        if let Some(answers) = answers {
+            answers.forget();
+        }
     }
 }
 
@@ -170,6 +178,19 @@ pub fn attach_states(mut states: Uint32Array) -> Result<()> {
         session.core.attach_call_table(table);
         Ok(())
     })?
+}
+
+/// Where a worker's answers are from now on: `words` as in `ANSWER`, whose first JavaScript must use as an atomic, and `bytes`
+/// with their payloads; before `linkReady`, and whenever `bytes` are replaced.
+#[napi]
+pub fn attach_answers(words: Uint32Array, bytes: Uint8Array) -> Result<()> {
+    require(|session| {
+        let mut answers = Answers::new(words, bytes);
+        // SAFETY: the session keeps the arrays until the core has others or has ended.
+        let view = unsafe { answers.view() };
+        session.core.attach_held_answers(Box::new(view));
+        session.answers = Some(answers);
+    })
 }
 
 /// How many workers this process may reasonably have, as JSON.

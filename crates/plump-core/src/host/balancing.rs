@@ -28,7 +28,13 @@ impl State {
         };
         if !std::mem::replace(&mut worker.ahead_watched, true) {
             let serial = worker.serial;
-            let pause = AHEAD_EVERY * (1 << worker.vain_looks.min(MAX_DOUBLINGS));
+            // A worker alone is only looked at for what has run there and is not answered.
+            let doublings = if worker.shares {
+                worker.vain_looks.min(MAX_DOUBLINGS)
+            } else {
+                MAX_DOUBLINGS
+            };
+            let pause = AHEAD_EVERY * (1 << doublings);
             // Each look wakes the I/O thread, where workers may want every CPU.
             let pause = pause.max(Duration::from_nanos(worker.window.stuck_in(now_ns)));
             self.add_timer(Instant::now() + pause, Timer::Ahead(serial));
@@ -61,8 +67,12 @@ impl State {
             return;
         }
         let is_stuck = worker.window.is_stuck(now_ns);
-        let pool = worker.pool;
+        let (pool, in_vain) = (worker.pool, worker.vain_looks);
         let helped = is_stuck && self.another_goes_on(pool, slot) && self.ask_back(slot);
+        if is_stuck && !helped && in_vain == 0 {
+            // Nothing can go elsewhere, but what has run already may wait there to be answered with what runs now.
+            self.ask_for_calls(slot, &Control::GiveBack(Vec::new()));
+        }
         if let Some(worker) = self.worker_by_serial(serial) {
             let in_vain = is_stuck && !helped;
             worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };

@@ -322,7 +322,7 @@ impl State {
         }
         let long = worker.pace(command).is_long();
         worker.window.send(long, now_ns);
-        let watch_ahead = worker.shares && worker.window.holds_waiting();
+        let watch_ahead = worker.window.holds_waiting();
         // A warm spare was used: there may be another one to be kept.
         let uses_spare = worker.elastic && worker.window.sent_total() == 1;
         let pool_id = worker.pool;
