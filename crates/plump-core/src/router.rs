@@ -393,6 +393,12 @@ impl Window {
         now_ns.saturating_sub(self.moved_at)
     }
 
+    /// When it last answered, or was sent a call while it had nothing to do; nanoseconds of the monotonic clock.
+    #[must_use]
+    pub fn moved_at(&self) -> u64 {
+        self.moved_at
+    }
+
     /// It has answered.
     pub fn moved(&mut self, now_ns: u64) {
         self.moved_at = now_ns;

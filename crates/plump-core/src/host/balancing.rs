@@ -67,17 +67,30 @@ impl State {
             return;
         }
         let is_stuck = worker.window.is_stuck(now_ns);
-        let (pool, in_vain) = (worker.pool, worker.vain_looks);
+        let pool = worker.pool;
         let helped = is_stuck && self.another_goes_on(pool, slot) && self.ask_back(slot);
-        if is_stuck && !helped && in_vain == 0 {
-            // Nothing can go elsewhere, but what has run already may wait there to be answered with what runs now.
-            self.ask_for_calls(slot, &Control::GiveBack(Vec::new()));
+        if is_stuck && !helped {
+            self.ask_for_answers(slot);
         }
         if let Some(worker) = self.worker_by_serial(serial) {
             let in_vain = is_stuck && !helped;
             worker.vain_looks = if in_vain { worker.vain_looks + 1 } else { 0 };
         }
         self.watch_ahead(slot);
+    }
+
+    /// Nothing can go elsewhere, but what has run already may wait in a worker to be answered with what runs now: it is asked for
+    /// no calls, once since it last answered.
+    fn ask_for_answers(&mut self, slot: usize) {
+        let Some(worker) = self.worker_mut(slot) else {
+            return;
+        };
+        let moved_at = worker.window.moved_at();
+        if worker.recalls == 0
+            && std::mem::replace(&mut worker.asked_to_answer, moved_at) != moved_at
+        {
+            self.ask_for_calls(slot, &Control::GiveBack(Vec::new()));
+        }
     }
 
     fn another_goes_on(&self, pool: u32, but: usize) -> bool {

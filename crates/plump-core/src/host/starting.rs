@@ -125,6 +125,7 @@ impl State {
             shares: options.workers != 1,
             ahead_watched: false,
             vain_looks: 0,
+            asked_to_answer: 0,
             paces: Vec::new(),
             condemned_by: None,
             recalled_by: None,

@@ -53,6 +53,8 @@ pub(crate) struct Worker {
     pub(super) ahead_watched: bool,
     /// How often in a row that was in vain.
     pub(super) vain_looks: u32,
+    /// When it had last moved when it was asked to answer what it keeps back.
+    pub(super) asked_to_answer: u64,
     /// What it takes for each command of the pool.
     pub(super) paces: Vec<Pace>,
     /// The worker's number of each command of the pool.
