@@ -86,6 +86,13 @@ peer('unix-socket', 'process', ['acall', 'listen', 'publish'], file('unix-socket
 peer('zeromq', 'process', ['acall', 'listen', 'publish'], file('zeromq'))
 peer('python-plumpipc', 'process', ['call', 'acall', 'listen'], file('python-plumpipc'))
 
+const POOLS = ['piscina', 'tinypool', 'workerpool', 'poolifier', 'jest-worker']
+
+/** Whether a peer is a pool that one can install; bare threads choose no worker, limit nothing and cancel nothing. */
+export function isPool(name) {
+  return POOLS.some((pool) => name.startsWith(pool))
+}
+
 // Floors, not peers: what copying costs inside one thread, and what the timing loops cost by themselves.
 peer('memcpy', 'floor', ['copy'], file('memcpy'))
 peer('local', 'floor', ['call', 'acall'], file('local'))

@@ -30,6 +30,23 @@ test('a goal is judged against the best peer, which no floor and no variant of o
   t.regex(judge({ against: 'best-peer', times: 1 })[0].text, /best-peer \(worker-threads\)/)
 })
 
+test('a goal against pools is not judged by bare threads', (t) => {
+  const both = new Map([
+    [
+      'case',
+      new Map([
+        ['plump-ipc', { figure: 1000, beside: 50 }],
+        ['worker-threads', { figure: 2000, beside: 1 }],
+        ['tinypool-threads', { figure: 500, beside: 100 }],
+        ['poolifier-processes', { figure: 300, beside: 90 }],
+      ]),
+    ],
+  ])
+  const [rate] = judgeGoals(workload([{ case: 'case', against: 'best-pool', times: 2 }]), both)
+  t.true(rate.reached)
+  t.regex(rate.text, /best-pool \(tinypool-threads\)/)
+})
+
 test('a goal about the second metric looks for the best peer by that metric', (t) => {
   const [goal] = judge({ against: 'best-peer', times: 1, beside: true })
   t.regex(goal.text, /p99: 0\.4 × best-peer \(fork-json\)/)

@@ -6,8 +6,8 @@
 //   { case, atMost } { case, atLeast }  a fixed bound, in the figure's unit
 //   { …, beside: true }           about the workload's second metric instead of its figure
 //
-// `against` is a peer's name, 'best-peer' or 'best-process'.
-import { PEERS } from '../peers.js'
+// `against` is a peer's name, 'best-peer', 'best-process' or 'best-pool'.
+import { isPool, PEERS } from '../peers.js'
 
 /**
  * @param summaries a Map from case name to a Map from peer name to { figure }
@@ -66,6 +66,7 @@ function findPeer(against, peers, compared, better) {
     const peer = PEERS.get(name)
     if (figure === undefined || peer.kind === 'floor' || name.startsWith('plump-ipc')) continue
     if (against === 'best-process' && peer.kind !== 'process') continue
+    if (against === 'best-pool' && !isPool(name)) continue
     if (best === undefined || advantage(figure, best.figure, better) > 1) best = { name, figure }
   }
   return best

@@ -23,8 +23,8 @@ export default {
   beside: { metric: 'p99', unit: 'ms', better: 'lower' },
   variants: ['plump-ipc-pipe'],
   goals: ['waiting', 'begun'].flatMap((name) => [
-    { case: name, against: 'best-peer', times: 1 },
-    { case: name, against: 'best-peer', times: 1, beside: true },
+    { case: name, against: 'best-pool', times: 1 },
+    { case: name, against: 'best-pool', times: 1, beside: true },
   ]),
   async run({ seconds, start, case: { kept } }) {
     const session = await start({ workers: WORKERS, cancels: true })

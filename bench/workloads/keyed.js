@@ -18,8 +18,8 @@ export default {
   beside: { metric: 'p99', unit: 'µs', better: 'lower' },
   variants: ['plump-ipc-pipe'],
   goals: ['plain', 'overlapping'].flatMap((name) => [
-    { case: name, against: 'best-peer', times: 1 },
-    { case: name, against: 'best-peer', times: 1, beside: true },
+    { case: name, against: 'best-pool', times: 1 },
+    { case: name, against: 'best-pool', times: 1, beside: true },
   ]),
   async run({ seconds, start, case: { name, task } }) {
     const { keyed } = await start({ workers: WORKERS, inFlight: IN_FLIGHT, keys: name })

@@ -13,8 +13,8 @@ export default {
   beside: { metric: 'p99', unit: 'µs', better: 'lower' },
   variants: ['plump-ipc-pipe'],
   goals: ['1', '2', '8'].flatMap((name) => [
-    { case: name, against: 'best-peer', times: 1 },
-    { case: name, against: 'best-peer', times: 1, beside: true },
+    { case: name, against: 'best-pool', times: 1 },
+    { case: name, against: 'best-pool', times: 1, beside: true },
   ]),
   async run({ seconds, start, case: { workers } }) {
     const { acall } = await start({ workers, inFlight: IN_FLIGHT })
