@@ -1,22 +1,10 @@
 // Calls that lie in a worker behind one that takes long, and what the pool knows of how long calls take.
 
-import test, { type ExecutionContext } from 'ava'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { channel, start, until } from './start.js'
+import test from 'ava'
+import { existsSync } from 'node:fs'
+import { channel, gates, start, until } from './start.js'
 
 type Gated = typeof import('./fixtures/gated.mjs')
-
-/** Files that don't exist until they are opened, for `blockUntil`. */
-function gates(t: ExecutionContext, count: number): { file: string; open: () => void }[] {
-  const folder = mkdtempSync(join(tmpdir(), 'plump-gates-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  return Array.from({ length: count }, (_unused, index) => {
-    const file = join(folder, String(index))
-    return { file, open: () => writeFileSync(file, '') }
-  })
-}
 
 /** Calls short commands until their workers are known to be quick and are sent many ahead. */
 async function warmUp(pool: { acall(name: 'count'): Promise<number> }): Promise<number> {

@@ -6,12 +6,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PlumpAbortError, PlumpTimeoutError, PlumpWorkerError } from '../src/index.js'
-import { start, until } from './start.js'
+import { sleep, start, until } from './start.js'
 
 type Cancelled = typeof import('./fixtures/cancelled.mjs')
 type CodedError = Error & { code: string }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** The code with which a call rejects. */
 async function codeOf(call: Promise<unknown>): Promise<string> {

@@ -10,7 +10,7 @@ import {
   type PlumpOptions,
   PlumpWorkerError,
 } from '../src/index.js'
-import { isAlive, start as startFixture, until } from './start.js'
+import { isAlive, sleep, start as startFixture, until } from './start.js'
 
 type Retried = typeof import('./fixtures/retried.mjs')
 type CodedError = Error & { code: string }
@@ -40,8 +40,6 @@ async function errorOf(call: Promise<unknown>): Promise<CodedError> {
     (error: CodedError) => error,
   )
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits until a call has died that pauses now, whose worker was that one. */
 async function pausing(

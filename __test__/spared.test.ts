@@ -3,15 +3,11 @@
 
 import test, { type ExecutionContext } from 'ava'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
 import type { PlumpIPC, PlumpWorkerError } from '../src/index.js'
-import { start, until } from './start.js'
+import { gates, sleep, start, until } from './start.js'
 
 type Cancelled = typeof import('./fixtures/cancelled.mjs')
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Larger than what is kept for another worker. */
 const LARGE = 'x'.repeat(100_000)
@@ -37,12 +33,10 @@ function sparings(t: ExecutionContext): () => number {
 
 /** Keeps a worker busy with no call; what lets it go on. */
 async function block(t: ExecutionContext, worker: PlumpIPC<Cancelled>): Promise<() => void> {
-  const folder = mkdtempSync(join(tmpdir(), 'plump-'))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  t.teardown(remove)
-  await worker.acall('blockSoon', folder)
-  t.true(await until(() => existsSync(join(folder, 'busy'))))
-  return remove
+  const [gate] = gates(t, 1)
+  await worker.acall('blockSoon', gate!.file)
+  t.true(await until(() => existsSync(`${gate!.file}.begun`)))
+  return gate!.open
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { ExecutionContext } from 'ava'
 import { fork } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type AnyCommands, type PlumpIPC, type PlumpOptions, spawn } from '../src/index.js'
 
 /** The kind of channel that this run of the suite is for. */
@@ -26,6 +28,16 @@ export function start<Commands = AnyCommands>(
   const instance = spawn<Commands>(fixture(name), options(more) as PlumpOptions<Commands>)
   t.teardown(() => instance.close({ graceMs: 0 }))
   return instance
+}
+
+/** Files that don't exist until they are opened, for `blockUntil` of gated.mjs. */
+export function gates(t: ExecutionContext, count: number): { file: string; open: () => void }[] {
+  const folder = mkdtempSync(join(tmpdir(), 'plump-gates-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return Array.from({ length: count }, (_unused, index) => {
+    const file = join(folder, String(index))
+    return { file, open: () => writeFileSync(file, '') }
+  })
 }
 
 /** What a program in fixtures/ printed and how it ended. */
@@ -62,6 +74,9 @@ export async function run(
     })
   })
 }
+
+export const sleep = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Waits until `holds` says so, looking every 10 ms, at most `withinMs`. */
 export async function until(holds: () => boolean, withinMs = 20_000): Promise<boolean> {

@@ -44,12 +44,8 @@ process.exitCode = unexplained.length > 0 ? 1 : 0
 
 /** A goal without the figure of this run: workload, case, whose, against whom. */
 function nameOf(text) {
-  return (
-    text
-      .replace(/: [\d.,]+ /, ': ')
-      .replace(/( =|, at least|, at most) [\d.,]+$/, '')
-      .replace(/best-(\w+) \(.*\)/, 'best-$1')
-      // Of the same workloads, before bare threads were measured beside the pools.
-      .replace('best-pool', 'best-peer')
-  )
+  return text
+    .replace(/: [\d.,]+ /, ': ')
+    .replace(/( =|, at least|, at most) [\d.,]+$/, '')
+    .replace(/best-(\w+) \(.*\)/, 'best-$1')
 }

@@ -8,19 +8,16 @@ const workload = (goals) => ({
   goals,
 })
 
-const summaries = new Map([
-  [
-    'case',
-    new Map([
-      ['plump-ipc', { figure: 1000, beside: 50 }],
-      ['plump-ipc-pipe', { figure: 5000, beside: 1 }],
-      ['worker-threads', { figure: 400, beside: 90 }],
-      ['fork-json', { figure: 200, beside: 20 }],
-      ['local', { figure: 9000, beside: 1 }],
-      ['piscina', { error: 'not installed' }],
-    ]),
-  ],
-])
+const summariesOf = (peers) => new Map([['case', new Map(Object.entries(peers))]])
+
+const summaries = summariesOf({
+  'plump-ipc': { figure: 1000, beside: 50 },
+  'plump-ipc-pipe': { figure: 5000, beside: 1 },
+  'worker-threads': { figure: 400, beside: 90 },
+  'fork-json': { figure: 200, beside: 20 },
+  local: { figure: 9000, beside: 1 },
+  piscina: { error: 'not installed' },
+})
 
 const judge = (goal) => judgeGoals(workload([{ case: 'case', ...goal }]), summaries)
 
@@ -31,17 +28,12 @@ test('a goal is judged against the best peer, which no floor and no variant of o
 })
 
 test('a goal against pools is not judged by bare threads', (t) => {
-  const both = new Map([
-    [
-      'case',
-      new Map([
-        ['plump-ipc', { figure: 1000, beside: 50 }],
-        ['worker-threads', { figure: 2000, beside: 1 }],
-        ['tinypool-threads', { figure: 500, beside: 100 }],
-        ['poolifier-processes', { figure: 300, beside: 90 }],
-      ]),
-    ],
-  ])
+  const both = summariesOf({
+    'plump-ipc': { figure: 1000, beside: 50 },
+    'worker-threads': { figure: 2000, beside: 1 },
+    'tinypool-threads': { figure: 500, beside: 100 },
+    'poolifier-processes': { figure: 300, beside: 90 },
+  })
   const [rate] = judgeGoals(workload([{ case: 'case', against: 'best-pool', times: 2 }]), both)
   t.true(rate.reached)
   t.regex(rate.text, /best-pool \(tinypool-threads\)/)

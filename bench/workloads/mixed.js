@@ -36,11 +36,11 @@ export default {
   ]),
   async run({ start, case: { long } }) {
     const other = long === 'elsewhere' ? await startOther() : undefined
-    // Where some tasks are long, no peer is told to put several on one worker.
-    const { acall } = await start({ workers: WORKERS })
-    await makeCalls(acall, WARM_UP_SHORTS, undefined)
-    const runLong = long === 'calls' ? () => acall('spin', LONG_US) : other?.spin
     try {
+      // Where some tasks are long, no peer is told to put several on one worker.
+      const { acall } = await start({ workers: WORKERS })
+      await makeCalls(acall, WARM_UP_SHORTS, undefined)
+      const runLong = long === 'calls' ? () => acall('spin', LONG_US) : other?.spin
       return await makeCalls(acall, SHORTS, runLong)
     } finally {
       other?.end()

@@ -229,6 +229,7 @@ pub(crate) struct Uplink {
     pub max_payload_bytes: usize,
     /// The calls that came, once JavaScript has given their states a place.
     table: Option<CallTable>,
+    /// The answers that JavaScript has written down.
     held: Option<Box<dyn HeldAnswers>>,
     /// Calls begun, as JavaScript says; answered; and told to the host as begun.
     begun: u64,
@@ -497,22 +498,7 @@ impl Environment {
 
     /// Answers calls, which leave together.
     pub fn answer_all(&self, answer: impl FnOnce(&mut Answering<'_>)) {
-        self.shared().with(|state| {
-            let Some(uplink) = &mut state.uplink else {
-                return;
-            };
-            let Some(port) = &mut uplink.data else { return };
-            answer(&mut Answering {
-                port,
-                table: uplink.table.as_mut(),
-                answered: &mut uplink.answered,
-            });
-            let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
-            state.flush_uplink();
-            if let Some(idle) = warm {
-                state.watch_blocks(idle);
-            }
-        });
+        self.shared().with(|state| state.answer_all(answer));
     }
 
     /// Waits until everything that was said has been written, at most `limit`.
@@ -783,17 +769,31 @@ impl State {
 
     /// Sends the answers that JavaScript has written down and keeps for those that follow: what it runs takes long.
     fn send_held(&mut self) {
-        let Some(uplink) = self.uplink.as_deref_mut() else {
+        let held = |uplink: &mut Box<Uplink>| uplink.held.take();
+        let Some(mut held) = self.uplink.as_mut().and_then(held) else {
             return;
         };
-        if let (Some(held), Some(port)) = (&mut uplink.held, &mut uplink.data) {
-            held.give(&mut Answering {
-                port,
-                table: uplink.table.as_mut(),
-                answered: &mut uplink.answered,
-            });
+        self.answer_all(|answering| held.give(answering));
+        if let Some(uplink) = &mut self.uplink {
+            uplink.held = Some(held);
         }
+    }
+
+    fn answer_all(&mut self, answer: impl FnOnce(&mut Answering<'_>)) {
+        let Some(uplink) = &mut self.uplink else {
+            return;
+        };
+        let Some(port) = &mut uplink.data else { return };
+        answer(&mut Answering {
+            port,
+            table: uplink.table.as_mut(),
+            answered: &mut uplink.answered,
+        });
+        let warm = port.blocks().and_then(|blocks| blocks.sender.idle());
         self.flush_uplink();
+        if let Some(idle) = warm {
+            self.watch_blocks(idle);
+        }
     }
 
     fn call_table(&mut self) -> Option<&mut CallTable> {

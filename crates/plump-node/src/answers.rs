@@ -26,42 +26,7 @@ const LENGTH: usize = 5;
 const PLACE: usize = 6;
 const BEGAN_US: usize = 7;
 
-/// The arrays, as long as they are in use.
-pub struct Answers {
-    words: Uint32Array,
-    bytes: Uint8Array,
-}
-
-impl Answers {
-    /// `words` as in `ANSWER`, `bytes` with the payloads.
-    pub fn new(words: Uint32Array, bytes: Uint8Array) -> Self {
-        Self { words, bytes }
-    }
-
-    /// The same memory, for the I/O thread.
-    ///
-    /// # Safety
-    /// It must not be used after `self` is gone.
-    pub unsafe fn view(&mut self) -> View {
-        // SAFETY: only the address is taken; JavaScript waits for this call.
-        let words = unsafe { self.words.as_mut() };
-        // SAFETY: the same.
-        let bytes = unsafe { self.bytes.as_mut() };
-        View {
-            count: words.len(),
-            words: NonNull::from(words).cast(),
-            length: bytes.len(),
-            bytes: NonNull::from(bytes).cast(),
-        }
-    }
-
-    /// Keeps what is not to be given back to an environment that is gone.
-    pub fn forget(self) {
-        std::mem::forget((self.words, self.bytes));
-    }
-}
-
-/// Memory of JavaScript's.
+/// Memory of JavaScript's: the words as in `ANSWER`, and the bytes with the payloads.
 pub struct View {
     words: NonNull<AtomicU32>,
     count: usize,
@@ -73,6 +38,23 @@ pub struct View {
 unsafe impl Send for View {}
 
 impl View {
+    /// The memory of these arrays.
+    ///
+    /// # Safety
+    /// The arrays must be kept for as long as it is used.
+    pub unsafe fn new(words: &mut Uint32Array, bytes: &mut Uint8Array) -> Self {
+        // SAFETY: only the address is taken; JavaScript waits for this call.
+        let words = unsafe { words.as_mut() };
+        // SAFETY: the same.
+        let bytes = unsafe { bytes.as_mut() };
+        Self {
+            count: words.len(),
+            words: NonNull::from(words).cast(),
+            length: bytes.len(),
+            bytes: NonNull::from(bytes).cast(),
+        }
+    }
+
     fn atomic(&self, at: usize) -> &AtomicU32 {
         assert!(at < self.count);
         // SAFETY: inside of the memory.
@@ -91,11 +73,10 @@ impl View {
     }
 
     /// Gives the records of that range. With segments there is only one, whose last bytes they are.
-    pub fn give_range<'a>(
+    pub fn give_range(
         &self,
         records: Range<usize>,
-        payload: impl Fn(u32, u32) -> &'a [u8],
-        segments: &[&'a [u8]],
+        segments: &[&[u8]],
         answering: &mut Answering<'_>,
     ) {
         for record in records {
@@ -117,7 +98,7 @@ impl View {
                 }
             };
             let call = joined(word(LOW), word(HIGH));
-            let main = payload(word(OFFSET), word(LENGTH));
+            let main = self.payload(word(OFFSET), word(LENGTH));
             if segments.is_empty() {
                 answering.answer(call, word(PLACE), kind, &[main]);
             } else {
@@ -131,11 +112,6 @@ impl HeldAnswers for View {
     fn give(&mut self, answering: &mut Answering<'_>) {
         let shown = self.atomic(0).swap(0, Ordering::AcqRel);
         let records = (shown >> 16) as usize..(shown & 0xffff) as usize;
-        self.give_range(
-            records,
-            |offset, length| self.payload(offset, length),
-            &[],
-            answering,
-        );
+        self.give_range(records, &[], answering);
     }
 }

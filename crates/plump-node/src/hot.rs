@@ -1,6 +1,7 @@
 //! The hot path: raw functions whose arguments and results are words of a table that JavaScript made. A call through
 //! napi-rs' conversions costs some 240 ns, one of these 20.
 
+use crate::answers::View;
 use crate::large::{self, external};
 use crate::session::{self, Session};
 use crate::spare;
@@ -428,20 +429,14 @@ fn drain(session: &mut Session) {
 /// last bytes they are.
 fn send_answers(session: &mut Session, segments: &[&[u8]]) {
     let records = session.word(word::FIRST) as usize..session.word(word::RECORDS) as usize;
-    let Some(answers) = &mut session.answers else {
+    let Some((words, _)) = &mut session.answers else {
         return;
     };
-    let outgoing: &[u8] = &session.outgoing;
     // SAFETY: it is used within this call.
-    let view = unsafe { answers.view() };
+    let view = unsafe { View::new(words, &mut session.outgoing) };
     // The lock also waits for the I/O thread, if that has some of them: what they are in may be used again after this.
     session.core.answer_all(|answering| {
-        view.give_range(
-            records,
-            |offset, length| piece(outgoing, offset, length),
-            segments,
-            answering,
-        );
+        view.give_range(records, segments, answering);
     });
 }
 

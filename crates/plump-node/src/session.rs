@@ -1,7 +1,7 @@
 //! What this extension keeps for one JavaScript environment: its memory shared with JavaScript and its part of the core.
 //! An environment lives on one thread, and a thread has one environment, so it is found by the thread.
 
-use crate::answers::Answers;
+use crate::answers::View;
 use crate::large;
 use crate::spare::Spares;
 use crate::wake::Wake;
@@ -28,8 +28,8 @@ pub struct Session {
     pub outgoing: Uint8Array,
     /// The states of a worker's calls.
     pub states: Option<Uint32Array>,
-    /// A worker's answers.
-    pub answers: Option<Answers>,
+    /// A worker's answers: their words and the bytes with their payloads.
+    pub answers: Option<(Uint32Array, Uint8Array)>,
     /// How its event loop is woken and kept alive.
     pub wake: Arc<Wake>,
     /// The `ArrayBuffer`s for payloads to come.
@@ -148,10 +148,7 @@ fn close() {
             transfer: _,
         } = session;
         drop(core);
-        std::mem::forget((words, incoming, outgoing, states));
-        if let Some(answers) = answers {
-            answers.forget();
-        }
+        std::mem::forget((words, incoming, outgoing, states, answers));
     }
 }
 
@@ -183,13 +180,12 @@ pub fn attach_states(mut states: Uint32Array) -> Result<()> {
 /// Where a worker's answers are from now on: `words` as in `ANSWER`, whose first JavaScript must use as an atomic, and `bytes`
 /// with their payloads; before `linkReady`, and whenever `bytes` are replaced.
 #[napi]
-pub fn attach_answers(words: Uint32Array, bytes: Uint8Array) -> Result<()> {
+pub fn attach_answers(mut words: Uint32Array, mut bytes: Uint8Array) -> Result<()> {
     require(|session| {
-        let mut answers = Answers::new(words, bytes);
         // SAFETY: the session keeps the arrays until the core has others or has ended.
-        let view = unsafe { answers.view() };
+        let view = unsafe { View::new(&mut words, &mut bytes) };
         session.core.attach_held_answers(Box::new(view));
-        session.answers = Some(answers);
+        session.answers = Some((words, bytes));
     })
 }
 
